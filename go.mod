@@ -1,0 +1,3 @@
+module github.com/go-asyncio/asyncio
+
+go 1.26
