@@ -149,7 +149,8 @@ func TestRun_results_decideWhetherAClaimHolds(t *testing.T) {
 	for name, tc := range map[string]struct{ results, want string }{
 		"passed":                     {passed + subtest + other, ""},
 		"a subtest skipped":          {passed + skipped, "row lock-03: example.com/m/sub.TestLock/is_fair: skip"},
-		"skipped in one of two runs": {passed + skipped + passed + subtest, "TestLock/is_fair: skip"},
+		"skipped in one of two runs": {passed + skipped + passed + subtest, ""},
+		"failed in one of two runs":  {failed + passed + subtest, "TestLock: fail"},
 		"failed":                     {failed, "row lock-01: example.com/m/sub.TestLock: fail"},
 		"not run":                    {other, "row lock-01: TestLock was not run"},
 		"not JSON":                   {"ok example.com/m", "is not the output of go test -json"},

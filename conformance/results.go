@@ -9,17 +9,19 @@ import (
 	"strings"
 )
 
-// results maps a test ("pkg.TestLock/fair") to its worst outcome: pass, skip or fail.
+// results maps a test ("pkg.TestLock/fair") to its outcome over all runs: fail if it
+// failed in one, else pass if it passed in one, else skip.
 type results map[string]string
 
-// loadResults reads the output of go test -json. Several runs may be concatenated.
+// loadResults reads the output of go test -json. Several runs may be concatenated: what
+// one of them has to skip (allocation counts under -race, say), another one shows.
 func loadResults(file string) (results, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("conformance: open the test results: %w", err)
 	}
 	defer f.Close()
-	severity := map[string]int{"pass": 1, "skip": 2, "fail": 3}
+	weight := map[string]int{"skip": 1, "pass": 2, "fail": 3}
 	outcome := results{}
 	for dec := json.NewDecoder(f); ; {
 		var event struct{ Action, Package, Test string }
@@ -29,7 +31,7 @@ func loadResults(file string) (results, error) {
 			return nil, fmt.Errorf("conformance: %s is not the output of go test -json: %w", file, err)
 		}
 		test := event.Package + "." + event.Test
-		if event.Test != "" && severity[event.Action] > severity[outcome[test]] {
+		if event.Test != "" && weight[event.Action] > weight[outcome[test]] {
 			outcome[test] = event.Action
 		}
 	}
