@@ -1,0 +1,93 @@
+package asyncio
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+)
+
+// An ExceptionInfo describes a failure that no code was there to receive.
+type ExceptionInfo struct {
+	Message string // what happened
+	Err     error  // the error, a *PanicError for a panic
+	Task    string // the task or future that failed, if it was one
+	Created string // in debug mode: where that was created
+}
+
+// failure is an error that nobody has looked at yet. It is reported when what
+// failed is dropped, or else when the loop ends: failures are never lost.
+type failure struct {
+	loop    *loop
+	what    string
+	created string
+	err     error
+	cleanup runtime.Cleanup
+}
+
+func (t *task) failure(err error) *failure {
+	return &failure{what: t.Name(), created: t.created(), err: err}
+}
+
+// watchFailure remembers a failure until it is observed; owner is what holds it.
+func (l *loop) watchFailure(f *future, owner any, fail *failure) {
+	fail.loop = l
+	f.extra = &futureExtra{failure: fail}
+	l.failures[fail] = struct{}{}
+	dropped := func(fail *failure) { l.post(fail.report) }
+	switch o := owner.(type) {
+	case *task:
+		fail.cleanup = runtime.AddCleanup(o, dropped, fail)
+	default:
+		fail.cleanup = runtime.AddCleanup(f, dropped, fail)
+	}
+}
+
+// settled ends the watch: somebody has seen the error.
+func (f *failure) settled() {
+	delete(f.loop.failures, f)
+	f.cleanup.Stop()
+}
+
+func (f *failure) report() {
+	if _, unseen := f.loop.failures[f]; !unseen {
+		return
+	}
+	delete(f.loop.failures, f)
+	f.loop.exception(ExceptionInfo{
+		Message: "the error of a task or future was never retrieved",
+		Err:     f.err, Task: f.what, Created: f.created,
+	})
+}
+
+// exception hands a failure to the exception handler. A handler that panics is
+// reported in its turn, with the failure that it was called for.
+func (l *loop) exception(info ExceptionInfo) {
+	if l.handler == nil {
+		l.logException(info)
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			l.logException(info)
+			l.logException(ExceptionInfo{
+				Message: "the exception handler panicked",
+				Err:     &PanicError{Value: v, Stack: debug.Stack()},
+			})
+		}
+	}()
+	l.handler(info)
+}
+
+// logException is the default exception handler.
+func (l *loop) logException(info ExceptionInfo) {
+	defer func() { _ = recover() }() // a broken slog.Handler must not end the loop
+	args := []any{slog.Any("err", info.Err)}
+	if info.Task != "" {
+		args = append(args, slog.String("task", info.Task))
+	}
+	if info.Created != "" {
+		args = append(args, slog.String("created", info.Created))
+	}
+	l.log().Error(fmt.Sprintf("asyncio: %s", info.Message), args...)
+}

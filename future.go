@@ -1,0 +1,210 @@
+package asyncio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// An Awaitable is a result to come: a [Task] or a [Future].
+type Awaitable[T any] interface {
+	// Await waits for the result and returns it. See [Future.Await].
+	Await(ctx context.Context) (T, error)
+	// Done reports whether there is a result, an error or a cancellation.
+	Done() bool
+	// Result returns the outcome, or ErrInvalidState if there is none yet.
+	Result() (T, error)
+	// Cancel asks for the result not to come, and reports whether it still could.
+	Cancel(cause ...error) bool
+}
+
+type futureState uint8
+
+const (
+	pending futureState = iota
+	finished
+	cancelled
+)
+
+// future is what a Future and a Task share, whatever the type of the result.
+type future struct {
+	waiters  WaitQueue
+	extra    *futureExtra
+	err      error
+	state    futureState
+	observed bool // somebody has seen how it ended, or will
+}
+
+// futureExtra is what few futures have.
+type futureExtra struct {
+	callbacks []func()
+	failure   *failure
+}
+
+// settle ends the future: everybody who waits goes on, callbacks get a turn.
+func (f *future) settle(l *loop, state futureState, err error) {
+	f.state, f.err = state, err
+	if f.waiters.head != nil {
+		f.waiters.WakeAll()
+		f.observed = true
+	}
+	if f.extra != nil {
+		for _, fn := range f.extra.callbacks {
+			l.ready.push(&Handle{fn: fn})
+		}
+		f.extra = nil
+		f.observed = true
+	}
+}
+
+func (f *future) addCallback(l *loop, fn func()) {
+	if fn == nil {
+		panic("asyncio: AddDoneCallback: nil function")
+	}
+	l.check("AddDoneCallback")
+	if f.state != pending {
+		f.observe()
+		l.ready.push(&Handle{fn: fn})
+		return
+	}
+	if f.extra == nil {
+		f.extra = &futureExtra{}
+	}
+	f.extra.callbacks = append(f.extra.callbacks, fn)
+}
+
+// A Future is a result that somebody else will set: the bridge between
+// callbacks and coroutines (asyncio's Future). It belongs to its loop; set it
+// from coroutines and callbacks, elsewhere through [Loop.CallSoonThreadsafe].
+type Future[T any] struct {
+	future
+	loop  *loop
+	value T
+}
+
+// NewFuture returns a future that is pending.
+func NewFuture[T any](l *Loop) *Future[T] {
+	return &Future[T]{loop: l.loop}
+}
+
+// SetResult gives the future its value. It returns [ErrInvalidState] if the
+// future is done already.
+func (f *Future[T]) SetResult(v T) error {
+	if err := f.settable("SetResult"); err != nil {
+		return err
+	}
+	f.value = v
+	f.settle(f.loop, finished, nil)
+	return nil
+}
+
+// SetError lets the future fail with err, which must not be nil. It returns
+// [ErrInvalidState] if the future is done already.
+func (f *Future[T]) SetError(err error) error {
+	if err == nil {
+		return fmt.Errorf("asyncio: Future.SetError: the error is nil; use SetResult")
+	}
+	if err := f.settable("SetError"); err != nil {
+		return err
+	}
+	f.settle(f.loop, finished, err)
+	if !f.observed {
+		f.loop.watchFailure(&f.future, f, &failure{what: f.WaitName(), err: err})
+	}
+	return nil
+}
+
+// Cancel ends the future with cause, [context.Canceled] if there is none, and
+// reports whether it was still pending.
+func (f *Future[T]) Cancel(cause ...error) bool {
+	f.loop.check("Future.Cancel")
+	if f.state != pending {
+		return false
+	}
+	f.settle(f.loop, cancelled, causeOf(cause))
+	return true
+}
+
+func (f *Future[T]) settable(call string) error {
+	f.loop.check("Future." + call)
+	if f.state != pending {
+		return fmt.Errorf("%w: Future.%s: the future is done", ErrInvalidState, call)
+	}
+	return nil
+}
+
+// Await waits until the future is done and returns its result. A future that
+// is done already gives its result at once, whatever the state of ctx.
+//
+// If ctx ends first, Await returns its cause; the future goes on.
+func (f *Future[T]) Await(ctx context.Context) (T, error) {
+	if err := f.await(ctx, f.loop, f); err != nil {
+		var zero T
+		return zero, err
+	}
+	return f.value, f.err
+}
+
+// WaitName names the future in reports.
+func (f *Future[T]) WaitName() string { return fmt.Sprintf("a Future[%T]", f.value) }
+
+// await waits until f is settled. It returns an error of the wait only.
+func (f *future) await(ctx context.Context, l *loop, what Waitable) error {
+	if f.state == pending || !l.on() {
+		w, err := running(ctx)
+		if err != nil {
+			return err
+		}
+		if w.State.task.scope.loop != l {
+			return errOtherLoop
+		}
+		if err := w.State.wait(ctx, &f.waiters, what); err != nil {
+			return err
+		}
+	}
+	f.observe()
+	return nil
+}
+
+// observe notes that somebody has seen how the future ended.
+func (f *future) observe() {
+	f.observed = true
+	if f.extra != nil && f.extra.failure != nil {
+		f.extra.failure.settled()
+		f.extra = nil
+	}
+}
+
+var errOtherLoop = errors.New("asyncio: Await: what is awaited belongs to another event loop; use RunThreadsafe")
+
+// Done reports whether the future has a result, an error or a cancellation.
+func (f *Future[T]) Done() bool { return f.state != pending }
+
+// Cancelled reports whether the future was cancelled.
+func (f *Future[T]) Cancelled() bool { return f.state == cancelled }
+
+// Result returns the outcome, or [ErrInvalidState] if the future is pending.
+func (f *Future[T]) Result() (T, error) {
+	if f.state == pending {
+		return f.value, fmt.Errorf("%w: Future.Result: the future is pending", ErrInvalidState)
+	}
+	f.observe()
+	return f.value, f.err
+}
+
+// AddDoneCallback lets fn run on the loop once the future is done: soon, if it
+// is now. fn must not wait.
+func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) {
+	if fn == nil {
+		panic("asyncio: AddDoneCallback: nil function")
+	}
+	f.addCallback(f.loop, func() { fn(f) })
+}
+
+// causeOf returns the cause that a Cancel was given.
+func causeOf(cause []error) error {
+	if len(cause) > 0 && cause[0] != nil {
+		return cause[0]
+	}
+	return context.Canceled
+}

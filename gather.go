@@ -1,0 +1,90 @@
+package asyncio
+
+import (
+	"context"
+	"fmt"
+	"iter"
+)
+
+// Gather runs the functions as tasks beside one another and returns their
+// results in order. The first error cancels the others; Gather waits for them
+// to end and returns the error, or several joined.
+//
+// If ctx is cancelled, so are the tasks, and Gather returns the cause when they
+// have ended. (asyncio's gather leaves the others running; this one is a
+// [Group].)
+func Gather[T any](ctx context.Context, fns ...Coroutine[T]) ([]T, error) {
+	tasks, err := gather(ctx, &TaskGroup{}, fns)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]T, len(tasks))
+	for i, t := range tasks {
+		values[i] = t.value
+	}
+	return values, nil
+}
+
+// A Result is what a task ended with.
+type Result[T any] struct {
+	Value T
+	Err   error
+}
+
+// GatherResults is [Gather] which cancels none and keeps every outcome, in
+// order (asyncio's return_exceptions). If ctx is cancelled, so are the tasks,
+// and their errors say so. An error in calling it is in every result.
+func GatherResults[T any](ctx context.Context, fns ...Coroutine[T]) []Result[T] {
+	tasks, err := gather(ctx, &TaskGroup{tolerant: true}, fns)
+	results := make([]Result[T], len(fns))
+	for i := range results {
+		if i < len(tasks) {
+			results[i] = Result[T]{tasks[i].value, tasks[i].err}
+		} else {
+			results[i].Err = err
+		}
+	}
+	return results
+}
+
+func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T]) ([]*Task[T], error) {
+	tasks := make([]*Task[T], 0, len(fns))
+	err := g.run(ctx, func(context.Context, *TaskGroup) error {
+		for _, fn := range fns {
+			tasks = append(tasks, Spawn(g, fn))
+		}
+		return nil
+	})
+	return tasks, err
+}
+
+// Map runs fn for each value of seq, at most limit at once, and returns the
+// results in order. seq is read only as fast as there is room. The first error
+// cancels the rest and is returned when that has ended, as in [Gather].
+func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]B, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("asyncio: Map: the limit is %d; it must be at least 1", limit)
+	}
+	var tasks []*Task[B]
+	room := NewSemaphore(limit)
+	err := Group(ctx, func(ctx context.Context, g *TaskGroup) error {
+		for a := range seq {
+			if err := room.Acquire(ctx); err != nil {
+				return err
+			}
+			tasks = append(tasks, Spawn(g, func(ctx context.Context) (B, error) {
+				defer room.Release()
+				return fn(ctx, a)
+			}))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	values := make([]B, len(tasks))
+	for i, t := range tasks {
+		values[i] = t.value
+	}
+	return values, nil
+}

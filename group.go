@@ -1,0 +1,157 @@
+package asyncio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A TaskGroup owns tasks: it ends when they all have (asyncio's TaskGroup,
+// trio's nursery). Make one with [Group].
+type TaskGroup struct {
+	scope    scope
+	running  int
+	joined   WaitQueue
+	errs     []error
+	tolerant bool // a failing child does not cancel the others
+	ended    bool
+}
+
+// siblingError is why the tasks of a group are cancelled when one has failed.
+type siblingError struct{ err error }
+
+func (e *siblingError) Error() string {
+	return fmt.Sprintf("asyncio: cancelled, because another task of the group failed: %v", e.err)
+}
+func (e *siblingError) Is(target error) bool { return target == context.Canceled }
+
+// errGroupCancelled is why they are cancelled by TaskGroup.Cancel.
+var errGroupCancelled = fmt.Errorf("asyncio: the group was cancelled: %w", context.Canceled)
+
+// Group runs fn, which starts tasks in g, and returns when fn and all those
+// tasks have ended. Nothing that was started in it is left running.
+//
+// If fn or one of the tasks fails, the others are cancelled. Group then returns
+// the error, or several joined ([errors.Join]); tasks that were merely cancelled
+// add none. If ctx is cancelled, so are fn and the tasks, and Group returns the
+// cause when they have ended, unless one of them failed.
+//
+// A panic of a task is returned as [*PanicError]; one of fn goes on after the
+// tasks have been cancelled and have ended.
+func Group(ctx context.Context, fn func(ctx context.Context, g *TaskGroup) error) error {
+	return (&TaskGroup{}).run(ctx, fn)
+}
+
+func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup) error) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	p := &w.State
+	g.scope.open(p.task.scope.loop, p.task, ctx)
+	normal := false
+	defer func() {
+		if !normal {
+			g.Cancel()
+		}
+		for g.running > 0 {
+			p.join(&g.joined, g)
+		}
+		g.ended = true
+		g.scope.close()
+	}()
+	err = p.within(&g.scope, func(ctx context.Context) error { return fn(ctx, g) })
+	if err != nil && !g.isCancellation(err) {
+		g.fail(err)
+	}
+	for g.running > 0 {
+		p.join(&g.joined, g)
+	}
+	normal = true
+	return g.outcome(err)
+}
+
+// isCancellation reports whether err only says that the group was cancelled.
+func (g *TaskGroup) isCancellation(err error) bool {
+	cause := g.scope.Cause()
+	return cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled))
+}
+
+// fail keeps err and cancels what still runs.
+func (g *TaskGroup) fail(err error) {
+	g.errs = append(g.errs, err)
+	if !g.tolerant {
+		g.scope.cancel(&siblingError{err})
+	}
+}
+
+// outcome is what Group returns; own is the error of its function.
+func (g *TaskGroup) outcome(own error) error {
+	switch cause := g.scope.Cause(); {
+	case len(g.errs) == 1:
+		return g.errs[0]
+	case len(g.errs) > 1:
+		return errors.Join(g.errs...)
+	case cause == nil || cause == errGroupCancelled:
+		return nil
+	case own != nil:
+		return own
+	default:
+		return cause
+	}
+}
+
+// WaitName names the group in reports.
+func (g *TaskGroup) WaitName() string {
+	return fmt.Sprintf("the %d tasks of its group", g.running)
+}
+
+// Go starts fn as a task of the group. See [Spawn].
+func (g *TaskGroup) Go(fn func(ctx context.Context) error, opts ...TaskOption) *Task[None] {
+	if fn == nil {
+		panic("asyncio: TaskGroup.Go: nil function")
+	}
+	return Spawn(g, func(ctx context.Context) (None, error) { return None{}, fn(ctx) }, opts...)
+}
+
+// Cancel cancels all tasks of the group and its function. The group then ends
+// without an error, unless one of them has failed.
+func (g *TaskGroup) Cancel() {
+	g.scope.loop.check("TaskGroup.Cancel")
+	g.scope.cancel(errGroupCancelled)
+}
+
+// child is a task that tells its group when it ends.
+type child[T any] struct {
+	Task[T]
+	group *TaskGroup
+}
+
+// Spawn starts fn as a task of g, with a result. Any task of the loop may do
+// so as long as the group has not ended; Spawn panics after that. In a group
+// that has been cancelled, fn starts with a cancelled context.
+func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
+	if fn == nil {
+		panic("asyncio: Spawn: nil function")
+	}
+	if g.ended || g.scope.loop == nil {
+		panic("asyncio: Spawn: the group has ended, or was not made by asyncio.Group")
+	}
+	t := &child[T]{Task: Task[T]{fn: fn}, group: g}
+	t.body = t
+	t.observed = true
+	t.create("Spawn", &g.scope, opts)
+	g.running++
+	return &t.Task
+}
+
+func (t *child[T]) ended() {
+	g := t.group
+	g.running--
+	if t.state == finished && t.err != nil {
+		g.fail(t.err)
+	}
+	if g.running == 0 {
+		g.joined.WakeAll()
+	}
+}

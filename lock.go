@@ -1,0 +1,73 @@
+package asyncio
+
+import "context"
+
+// A Lock keeps a stretch of code that waits to one task at a time. Between two
+// waits nothing else runs on the loop anyway; only what must hold across a wait
+// needs a Lock.
+//
+// It is fair: it is handed from one to the next in the order of their coming,
+// and nobody can overtake. It costs a few nanoseconds, 0 allocations, and
+// belongs to one loop. The zero Lock is open.
+type Lock struct {
+	queue WaitQueue
+	owner *task
+}
+
+// Acquire waits until the lock is open and takes it.
+//
+// If ctx is done or ends first, Acquire returns its cause and the lock is not
+// taken.
+func (k *Lock) Acquire(ctx context.Context) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	t := w.State.task
+	if k.owner == nil && causeNow(ctx) == nil {
+		k.owner = t
+		return nil
+	}
+	return w.State.wait(ctx, &k.queue, k)
+}
+
+// TryAcquire takes the lock if it is open, and reports whether it did.
+func (k *Lock) TryAcquire(ctx context.Context) bool {
+	w, err := running(ctx)
+	if err != nil || k.owner != nil {
+		return false
+	}
+	k.owner = w.State.task
+	return true
+}
+
+// Release opens the lock, or hands it to the task that has waited longest. Any
+// task may release it. Release panics if the lock is open.
+func (k *Lock) Release() {
+	if k.owner == nil {
+		panic("asyncio: Lock.Release: the lock is not held")
+	}
+	k.owner.scope.loop.check("Lock.Release")
+	k.owner = k.queue.first()
+	k.queue.Wake(1)
+}
+
+// Do runs fn while it holds the lock.
+func (k *Lock) Do(ctx context.Context, fn func() error) error {
+	if err := k.Acquire(ctx); err != nil {
+		return err
+	}
+	defer k.Release()
+	return fn()
+}
+
+// Locked reports whether the lock is held.
+func (k *Lock) Locked() bool { return k.owner != nil }
+
+// WaitName names the lock and its holder in reports.
+func (k *Lock) WaitName() string {
+	if k.owner == nil {
+		return "a Lock"
+	}
+	return "a Lock held by " + k.owner.Name()
+}

@@ -1,0 +1,537 @@
+package asyncio
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-asyncio/asyncio/internal/coro"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// A Loop is an event loop: it lets the tasks that are ready take turns, and
+// sleeps until a timer, the operating system or another goroutine makes one
+// ready. One loop uses one core.
+//
+// Most programs never see it: [Run] makes one. Its methods belong to its own
+// coroutines and callbacks, but for [Loop.CallSoonThreadsafe], and they panic
+// with a message that says so when they are called elsewhere.
+//
+// A Loop that is held somewhere may get work from outside at any time; so while
+// it is, the loop does not report a deadlock.
+type Loop struct{ *loop }
+
+// loop is the engine behind a Loop. Tasks refer to it, and not to the Loop, so
+// that it can tell whether anybody outside still does.
+type loop struct {
+	ready     ring
+	turn      int   // entries of the ready queue that belong to this turn
+	sincePoll int   // steps since the system was asked for events
+	current   *task // the task that runs; nil in callbacks
+	g         uintptr
+	hub       uintptr // the goroutine that runs the loop
+	steps     uint64
+	nextID    uint64
+	tasks     int // not yet ended
+	threads   int // calls of ToThread that are under way
+	outside   int // other reasons for which work may come from outside
+
+	pool     *coro.Pool[parking]
+	poller   poller.Poller
+	timers   timerHeap
+	start    time.Time
+	virtual  bool
+	vnow     time.Duration
+	idle     atomic.Bool // sleeping; for the watchdog
+	root     scope       // everything that Run's context ends
+	detached scope       // what only the end of the loop ends
+	limiter  *ThreadLimiter
+	inbox    inbox
+	face     atomic.Pointer[faceRef]
+	closers  []*closer
+
+	config
+	failures map[*failure]struct{}
+	gcAsked  bool
+	closing  bool
+	closed   bool
+}
+
+const pollEvery = 64
+
+// config is what options set.
+type config struct {
+	debug      bool
+	handler    func(ExceptionInfo)
+	logger     *slog.Logger
+	pollerName string
+	watchdog   time.Duration
+	interrupt  bool
+	maxThreads int
+	isVirtual  bool
+}
+
+// An Option changes how a loop is made.
+type Option func(*config)
+
+// WithDebug turns debug mode on or off: tasks remember where they were created.
+// The environment variable ASYNCIO_DEBUG=1 does the same.
+func WithDebug(on bool) Option { return func(c *config) { c.debug = on } }
+
+// WithVirtualClock gives the loop a clock that stands still while there is
+// something to do, and jumps to the next timer when there is not: a program
+// that sleeps for hours runs in milliseconds, and in the same order each time.
+func WithVirtualClock() Option { return func(c *config) { c.isVirtual = true } }
+
+// WithExceptionHandler sets what is called, on the loop, with failures that no
+// code was there to receive. The default logs them.
+func WithExceptionHandler(h func(ExceptionInfo)) Option {
+	return func(c *config) { c.handler = h }
+}
+
+// WithLogger sets where the loop logs; the default is slog.Default().
+func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
+
+// WithPoller chooses how the loop asks the operating system for events: "epoll",
+// "kqueue" or "portable". The default is $ASYNCIO_POLLER, or else the best.
+func WithPoller(name string) Option { return func(c *config) { c.pollerName = name } }
+
+// WithWatchdog sets how long one step may hold the loop before it is logged,
+// 100 ms by default; 0 turns the watchdog off.
+func WithWatchdog(limit time.Duration) Option { return func(c *config) { c.watchdog = limit } }
+
+// WithInterrupt says whether Run cancels its main task on Ctrl-C, as it does by
+// default.
+func WithInterrupt(on bool) Option { return func(c *config) { c.interrupt = on } }
+
+// WithThreadLimit sets how many calls of [ToThread] may run at once. The
+// default is 64.
+func WithThreadLimit(n int) Option { return func(c *config) { c.maxThreads = n } }
+
+// NewLoop returns a loop that does not run yet, for tests that step it with
+// [Loop.RunOnce] and for programs that embed it. Close it when done.
+func NewLoop(opts ...Option) (*Loop, error) {
+	l, err := newLoop(opts)
+	if err != nil {
+		return nil, err
+	}
+	return l.handle(), nil
+}
+
+func newLoop(opts []Option) (*loop, error) {
+	c := config{debug: debugFromEnv(), watchdog: 100 * time.Millisecond, interrupt: true, maxThreads: 64}
+	for _, o := range opts {
+		o(&c)
+	}
+	p, err := poller.New(c.pollerName)
+	if err != nil {
+		return nil, fmt.Errorf("asyncio: new loop: %w", err)
+	}
+	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p, failures: map[*failure]struct{}{}}
+	l.inbox.wake = p.Wake
+	l.pool = coro.NewPool(l.work)
+	l.root = scope{loop: l, parent: context.Background()}
+	l.detached = scope{loop: l, parent: context.Background()}
+	l.limiter = NewThreadLimiter(c.maxThreads)
+	register(l)
+	return l, nil
+}
+
+// RunningLoop returns the loop on which the caller runs (asyncio's
+// get_running_loop). It panics on a goroutine that is not the loop's: take the
+// Loop on the loop, and hand it to the goroutine that will call in.
+func RunningLoop(ctx context.Context) *Loop {
+	return loopOf("RunningLoop", ctx).handle()
+}
+
+// loopOf returns the loop of ctx if the caller runs on it, and panics if not.
+func loopOf(call string, ctx context.Context) *loop {
+	s, ok := ctx.(*scope)
+	if !ok {
+		if s, ok = ctx.Value(scopeKey{}).(*scope); !ok {
+			panic(fmt.Sprintf("asyncio: %s: %v", call, ErrNotOnLoop))
+		}
+	}
+	s.loop.check(call)
+	return s.loop
+}
+
+// handle returns the Loop for l, the same as long as somebody holds it.
+func (l *loop) handle() *Loop {
+	ref := l.face.Load()
+	if ref != nil {
+		if h := ref.ptr.Value(); h != nil {
+			return h
+		}
+	}
+	return l.newHandle()
+}
+
+// on reports whether the caller runs on the loop: in a coroutine of it or in a
+// callback. It costs 2 ns, and may be asked on any goroutine.
+func (l *loop) on() bool { return l.running() == coro.Getg() }
+
+// check panics if the caller is not on the loop. A loop that does not run yet
+// takes calls from anywhere.
+func (l *loop) check(call string) {
+	if g := l.running(); g != coro.Getg() && (g != 0 || l.isClosed()) {
+		l.misuse(call)
+	}
+}
+
+func (l *loop) misuse(call string) {
+	if l.isClosed() {
+		panic(fmt.Sprintf("asyncio: %s: %v", call, ErrLoopClosed))
+	}
+	panic(fmt.Sprintf("asyncio: %s: %v", call, ErrWrongGoroutine))
+}
+
+// setRunning records which goroutine is the loop now. Other goroutines compare
+// the word with themselves, and can never find themselves by accident: a plain
+// store will do, which the race detector need not see.
+//
+//go:norace
+func (l *loop) setRunning(g uintptr) { l.g = g }
+
+func (l *loop) running() uintptr { return atomic.LoadUintptr(&l.g) }
+
+// step counts what the loop runs, for the watchdog to see.
+//
+//go:norace
+func (l *loop) step() { l.steps++ }
+
+// OnLoop reports whether the caller runs on the loop: in one of its coroutines
+// or callbacks. It may be asked on any goroutine.
+func (l *Loop) OnLoop() bool { return l.on() }
+
+// CurrentContext returns the context of the innermost block of the task that
+// runs, if the caller is that task; on any other goroutine, nil. It is for
+// interfaces that leave no room for a context, such as net.Conn.
+func (l *Loop) CurrentContext() context.Context {
+	if !l.on() || l.current == nil {
+		return nil
+	}
+	return l.current.w.State.block
+}
+
+// Context returns the loop's own scope, the parent for tasks that are created
+// from callbacks or before the loop runs.
+func (l *Loop) Context() context.Context { return &l.root }
+
+// Time returns the time on the loop's clock, which starts at zero, never goes
+// back, and is virtual if the loop was made so.
+func (l *Loop) Time() time.Duration { return l.now() }
+
+// Now returns the wall-clock time, as far as the loop's clock has come.
+func (l *Loop) Now() time.Time { return l.wall(l.now()) }
+
+// Poller returns the loop's connection to the operating system.
+func (l *Loop) Poller() poller.Poller { return l.poller }
+
+// Debug reports whether the loop is in debug mode.
+func (l *Loop) Debug() bool { return l.debug }
+
+// SetExceptionHandler replaces the exception handler; nil brings back the
+// default, which logs.
+func (l *Loop) SetExceptionHandler(h func(ExceptionInfo)) {
+	l.check("Loop.SetExceptionHandler")
+	l.handler = h
+}
+
+// CallException reports a failure through the exception handler.
+func (l *Loop) CallException(info ExceptionInfo) {
+	l.check("Loop.CallException")
+	l.exception(info)
+}
+
+func (l *loop) now() time.Duration {
+	if l.virtual {
+		return l.vnow
+	}
+	return time.Since(l.start)
+}
+
+func (l *loop) wall(t time.Duration) time.Time { return l.start.Add(t) }
+
+func (l *loop) log() *slog.Logger {
+	if l.logger != nil {
+		return l.logger
+	}
+	return slog.Default()
+}
+
+// RunOnce runs one turn: what was ready when it began, or if nothing was, what
+// becomes ready after waiting for it. It reports whether anything ran; false
+// means that nothing ever will. It is for tests.
+func (l *Loop) RunOnce() bool {
+	leave := l.enter("Loop.RunOnce")
+	defer leave()
+	return l.runOnce(false)
+}
+
+// enter makes the calling goroutine the loop's; leave undoes it.
+func (l *loop) enter(call string) (leave func()) {
+	if l.isClosed() {
+		panic(fmt.Sprintf("asyncio: %s: %v", call, ErrLoopClosed))
+	}
+	g := coro.Getg()
+	if l.running() != 0 {
+		panic(fmt.Sprintf("asyncio: %s: the event loop is running already", call))
+	}
+	l.hub = g
+	l.setRunning(g)
+	return func() {
+		l.current = nil
+		l.setRunning(0)
+	}
+}
+
+// runOnce is the loop's iteration. It returns false when nothing will ever be
+// ready; patient says to wait for calls from those who hold the Loop.
+func (l *loop) runOnce(patient bool) bool {
+	if l.ready.n == 0 {
+		if !l.sleep(patient) {
+			return false
+		}
+	}
+	l.turn = l.ready.n
+	for l.turn > 0 {
+		if l.sincePoll >= pollEvery {
+			l.poll(0)
+		}
+		l.next().run(l)
+	}
+	return true
+}
+
+// next takes the next entry of this turn out of the ready queue.
+func (l *loop) next() runnable {
+	l.turn--
+	l.sincePoll++
+	l.step()
+	return l.ready.pop()
+}
+
+// poll takes in what came from the system, from other goroutines and from
+// timers, waiting for it as long as timeout says.
+func (l *loop) poll(timeout time.Duration) {
+	l.sincePoll = 0
+	if timeout != 0 || l.poller.Len() > 0 {
+		if _, err := l.poller.Wait(timeout); err != nil {
+			l.exception(ExceptionInfo{Message: "waiting for events failed", Err: err})
+		}
+	}
+	l.inbox.drain()
+	if len(l.timers.entries) > 0 {
+		l.fireTimers()
+	}
+}
+
+func (l *loop) fireTimers() {
+	now := l.now()
+	for {
+		t := l.timers.popDue(now)
+		if t == nil {
+			return
+		}
+		t.due.fire(t)
+	}
+}
+
+// sleep waits until something is ready. It returns false if nothing ever will be.
+func (l *loop) sleep(patient bool) bool {
+	l.trim()
+	l.poll(0)
+	for l.ready.n == 0 {
+		wait := time.Duration(-1)
+		switch {
+		case len(l.timers.entries) > 0:
+			wait = l.untilTimer()
+		case l.outside == 0 && l.threads == 0 && !(patient && l.held()):
+			return false
+		}
+		l.idle.Store(true)
+		l.poll(wait)
+		l.idle.Store(false)
+	}
+	return true
+}
+
+// untilTimer returns how long to wait for the first timer. The virtual clock
+// jumps to it, unless a thread may have something to say before.
+func (l *loop) untilTimer() time.Duration {
+	when := l.timers.entries[0].when
+	if !l.virtual {
+		return max(0, when-l.now())
+	}
+	if l.threads > 0 {
+		return -1
+	}
+	l.vnow = max(l.vnow, when)
+	return 0
+}
+
+// trim gives back workers that a burst has left, a part each time.
+func (l *loop) trim() {
+	const spare = 64
+	if surplus := l.pool.Idle() - spare - l.tasks; surplus > 0 {
+		l.pool.Trim(spare+l.tasks, surplus/8+1)
+	}
+}
+
+// inbox is where other goroutines leave functions for the loop.
+type inbox struct {
+	mu     sync.Mutex
+	wake   func()
+	fns    []func()
+	spare  []func()
+	filled atomic.Bool
+	closed bool
+}
+
+// put leaves fn for the loop, and reports false if the loop has ended.
+func (b *inbox) put(fn func()) bool {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return false
+	}
+	b.fns = append(b.fns, fn)
+	first := len(b.fns) == 1
+	b.filled.Store(true)
+	b.mu.Unlock()
+	if first {
+		b.wake()
+	}
+	return true
+}
+
+// drain runs what was left, and reports whether that was anything.
+func (b *inbox) drain() bool {
+	if !b.filled.Load() {
+		return false
+	}
+	b.mu.Lock()
+	fns := b.fns
+	b.fns, b.spare = b.spare[:0], nil
+	b.filled.Store(false)
+	b.mu.Unlock()
+	for i, fn := range fns {
+		fn()
+		fns[i] = nil
+	}
+	b.mu.Lock()
+	b.spare = fns[:0]
+	b.mu.Unlock()
+	return len(fns) > 0
+}
+
+// post runs fn, which is the library's own and must not panic, on the loop.
+func (l *loop) post(fn func()) bool { return l.inbox.put(fn) }
+
+func (l *loop) isClosed() bool {
+	l.inbox.mu.Lock()
+	defer l.inbox.mu.Unlock()
+	return l.inbox.closed
+}
+
+// AddCloser lets c be closed when the loop ends, the last one first, and
+// returns a function that takes it back. It is for what would otherwise
+// outlive its loop, like sockets.
+func (l *Loop) AddCloser(c io.Closer) (remove func()) {
+	l.check("Loop.AddCloser")
+	e := &closer{c: c, index: len(l.closers)}
+	l.closers = append(l.closers, e)
+	return func() { l.removeCloser(e) }
+}
+
+type closer struct {
+	c     io.Closer
+	index int // in closers, -1 when taken back
+}
+
+func (l *loop) removeCloser(e *closer) {
+	if e.index < 0 || l.closed {
+		return
+	}
+	l.check("remove of Loop.AddCloser")
+	last := l.closers[len(l.closers)-1]
+	l.closers[e.index], last.index = last, e.index
+	l.closers[len(l.closers)-1] = nil
+	l.closers = l.closers[:len(l.closers)-1]
+	e.index = -1
+}
+
+// Close ends the loop. Tasks that have not ended are unwound: their waits fail
+// with [ErrLoopClosed] until they return. What was added by AddCloser is
+// closed, and failures that nobody saw are reported. Closing again does nothing.
+func (l *Loop) Close() error {
+	if l.closed {
+		return nil
+	}
+	leave := l.enter("Loop.Close")
+	defer leave()
+	return l.shut()
+}
+
+func (l *loop) shut() error {
+	l.closing = true
+	l.root.cancel(ErrLoopClosed)
+	l.detached.cancel(ErrLoopClosed)
+	l.unwind()
+	for len(l.closers) > 0 {
+		e := l.closers[len(l.closers)-1]
+		l.closers = l.closers[:len(l.closers)-1]
+		e.index = -1
+		if err := e.c.Close(); err != nil {
+			l.exception(ExceptionInfo{Message: "closing at the loop's end failed", Err: err})
+		}
+	}
+	l.unwind()
+	l.inbox.close()
+	for f := range l.failures {
+		f.cleanup.Stop()
+		f.report()
+	}
+	l.pool.Close()
+	l.closed = true
+	unregister(l)
+	return l.poller.Close()
+}
+
+// close refuses what comes from now on, and runs what came before.
+func (b *inbox) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.drain()
+}
+
+// unwind runs the tasks that are left until they have all returned.
+func (l *loop) unwind() {
+	for {
+		l.inbox.drain()
+		l.wakeAll(&l.root)
+		l.wakeAll(&l.detached)
+		if l.ready.n == 0 {
+			return
+		}
+		for l.turn = l.ready.n; l.turn > 0; {
+			l.next().run(l)
+		}
+	}
+}
+
+// wakeAll wakes every parked task below s, whatever it waits for.
+func (l *loop) wakeAll(s *scope) {
+	if t := s.task; t != nil && t.w != nil && t.w.State.parked && t.w.State.task == t {
+		l.wake(t.w, ErrLoopClosed)
+	}
+	for k := range s.children {
+		l.wakeAll(k)
+	}
+}

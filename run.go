@@ -1,0 +1,193 @@
+package asyncio
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/go-asyncio/asyncio/internal/coro"
+)
+
+// Run runs main as a task on an event loop of its own, and returns what main
+// returns (asyncio.run).
+//
+// When main has returned, tasks that still run are cancelled and awaited, and
+// their errors are reported to the exception handler. Cancelling ctx cancels
+// main. So does the first Ctrl-C, with the cause [ErrInterrupted], so that main
+// can clean up; a second one ends the program. When nothing can ever go on, Run
+// returns a [*DeadlockError].
+//
+// The loop lives on the calling goroutine. Run returns an error if that is an
+// event loop's already. If main calls runtime.Goexit (as t.FailNow does), so
+// does Run.
+func Run(ctx context.Context, main func(ctx context.Context) error, opts ...Option) error {
+	l, err := newLoop(opts)
+	if err != nil {
+		return err
+	}
+	closed := false
+	defer func() {
+		if !closed { // main, or a callback, called runtime.Goexit
+			l.stop()
+		}
+	}()
+	err = l.runMain(ctx, main)
+	closed = true
+	return join(err, l.stop())
+}
+
+// join is errors.Join which leaves a lone error as it is.
+func join(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return errors.Join(a, b)
+}
+
+// Run runs main on the loop, as the function [Run] does, and leaves the loop
+// open: it may run again.
+func (l *Loop) Run(ctx context.Context, main func(ctx context.Context) error) error {
+	return l.runMain(ctx, main)
+}
+
+func (l *loop) stop() error {
+	if l.running() != 0 {
+		return nil
+	}
+	defer l.enter("Run")()
+	return l.shut()
+}
+
+func (l *loop) runMain(ctx context.Context, main func(context.Context) error) error {
+	if main == nil {
+		panic("asyncio: Run: nil function")
+	}
+	if nested() {
+		return errors.New("asyncio: Run: called on a running event loop; await main there instead")
+	}
+	defer l.enter("Run")()
+	l.root = scope{loop: l, parent: ctx}
+	l.detached = scope{loop: l, parent: ctx}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() {
+			l.post(func() { l.root.cancel(context.Cause(ctx)) })
+		})()
+	}
+	defer l.startWatchdog()()
+	t := Go(&l.root, main, Name("main"))
+	t.observed = true
+	if l.interrupt {
+		defer l.onInterrupt(t)()
+	}
+	deadlock := l.runUntil(t.Done)
+	l.root.cancel(context.Canceled)
+	l.detached.cancel(context.Canceled)
+	if d := l.runUntil(func() bool { return l.tasks == 0 }); deadlock == nil {
+		deadlock = d
+	}
+	if t.err == ErrGoexit {
+		runtime.Goexit()
+	}
+	if deadlock != nil && !errors.Is(t.err, deadlock) {
+		return join(t.err, deadlock)
+	}
+	return t.err
+}
+
+// runUntil runs the loop until done. At a deadlock it cancels all tasks with
+// the report, and at a second one gives up.
+func (l *loop) runUntil(done func() bool) error {
+	var deadlock error
+	for !done() {
+		if l.runOnce(true) {
+			continue
+		}
+		if deadlock != nil {
+			return deadlock
+		}
+		deadlock = l.report()
+		l.root.cancel(deadlock)
+		l.detached.cancel(deadlock)
+	}
+	return deadlock
+}
+
+// onInterrupt lets the first Ctrl-C cancel t. The second one finds the default
+// behaviour back in place.
+func (l *loop) onInterrupt(t *Task[None]) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	quit := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			l.post(func() { t.scope.cancel(ErrInterrupted) })
+		case <-quit:
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(quit)
+	}
+}
+
+// loops are all that are open, to find out that a goroutine is one of them.
+var loops struct {
+	sync.Mutex
+	open map[*loop]struct{}
+}
+
+func register(l *loop) {
+	loops.Lock()
+	defer loops.Unlock()
+	if loops.open == nil {
+		loops.open = map[*loop]struct{}{}
+	}
+	loops.open[l] = struct{}{}
+}
+
+func unregister(l *loop) {
+	loops.Lock()
+	defer loops.Unlock()
+	delete(loops.open, l)
+}
+
+// nested reports whether the caller is on a running loop.
+func nested() bool {
+	loops.Lock()
+	defer loops.Unlock()
+	g := coro.Getg()
+	for l := range loops.open {
+		if l.running() == g {
+			return true
+		}
+	}
+	return false
+}
+
+// CurrentTaskName returns the name of the running task, if ctx is its context.
+func CurrentTaskName(ctx context.Context) (string, error) {
+	w, err := running(ctx)
+	if err != nil {
+		return "", fmt.Errorf("asyncio: CurrentTaskName: %w", err)
+	}
+	return w.State.task.Name(), nil
+}
+
+func debugFromEnv() bool {
+	v := os.Getenv("ASYNCIO_DEBUG")
+	return v != "" && v != "0"
+}
+
+// ownFrame reports whether a function is this package's.
+func ownFrame(function string) bool {
+	return strings.HasPrefix(function, "github.com/go-asyncio/asyncio.") &&
+		!strings.HasPrefix(function, "github.com/go-asyncio/asyncio.Test")
+}

@@ -1,0 +1,60 @@
+package asyncio
+
+import (
+	"context"
+	"fmt"
+)
+
+// A Semaphore lets a number of tasks in at a time. It is fair, costs a few
+// nanoseconds and 0 allocations, and belongs to one loop.
+type Semaphore struct {
+	queue WaitQueue
+	free  int
+}
+
+// NewSemaphore returns a semaphore with n permits. It panics if n is negative.
+func NewSemaphore(n int) *Semaphore {
+	if n < 0 {
+		panic(fmt.Sprintf("asyncio: NewSemaphore: %d permits; it must not be negative", n))
+	}
+	return &Semaphore{free: n}
+}
+
+// Acquire waits for a permit and takes it.
+//
+// If ctx is done or ends first, Acquire returns its cause and no permit is
+// taken.
+func (s *Semaphore) Acquire(ctx context.Context) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	if s.free > 0 && causeNow(ctx) == nil {
+		s.free--
+		return nil
+	}
+	return w.State.wait(ctx, &s.queue, s)
+}
+
+// TryAcquire takes a permit if one is free, and reports whether it did.
+func (s *Semaphore) TryAcquire() bool {
+	if s.free == 0 {
+		return false
+	}
+	s.free--
+	return true
+}
+
+// Release gives a permit back: to the task that has waited longest, if any
+// waits.
+func (s *Semaphore) Release() {
+	if s.queue.Wake(1) == 0 {
+		s.free++
+	}
+}
+
+// Locked reports whether Acquire would have to wait.
+func (s *Semaphore) Locked() bool { return s.free == 0 }
+
+// WaitName names the semaphore in reports.
+func (s *Semaphore) WaitName() string { return "a Semaphore" }

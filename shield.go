@@ -1,0 +1,35 @@
+package asyncio
+
+import "context"
+
+// Shield runs fn with a context that ctx's cancellation does not reach, for
+// clean-up that has to wait and for what must not stop half-way. The values of
+// ctx stay. Shield returns when fn does; if ctx was cancelled meanwhile, the
+// next wait under ctx reports it.
+//
+// Only the end of the loop ends what is shielded.
+func Shield(ctx context.Context, fn func(ctx context.Context) error) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	s := &scope{}
+	s.open(w.State.task.scope.loop, w.State.task, context.WithoutCancel(ctx))
+	defer s.close()
+	return w.State.within(s, fn)
+}
+
+// Enter runs fn with ctx as the innermost block of the running task, so that
+// what takes no context, like a net.Conn, obeys ctx, too. ctx is one of the
+// running task's, such as that of an http.Request, or derived from one.
+func Enter(ctx context.Context, fn func() error) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	p := &w.State
+	outer := p.block
+	p.block = ctx
+	defer func() { p.block = outer }()
+	return fn()
+}

@@ -1,0 +1,81 @@
+package asyncio
+
+import (
+	"context"
+	"time"
+)
+
+// Sleep suspends the task for d on the loop's clock. A d of zero or less yields
+// once, like [Yield]. It allocates nothing.
+//
+// If ctx ends first, Sleep returns its cause.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return Yield(ctx)
+	}
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	p := &w.State
+	l := p.task.scope.loop
+	p.timer.when = addTime(l.now(), d)
+	l.timers.arm(&p.timer)
+	err = p.wait(ctx, nil, waitTimer)
+	if p.timer.index >= 0 {
+		l.timers.disarm(&p.timer)
+	}
+	return err
+}
+
+var waitTimer Waitable = waitFor("a timer")
+
+// Yield lets everybody who is ready have a turn (asyncio's sleep(0)).
+//
+// Under a done ctx it does so, too, and returns the cause.
+func Yield(ctx context.Context) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	err = causeNow(ctx)
+	w.State.yield()
+	return err
+}
+
+// causeNow returns why ctx is done, or nil.
+func causeNow(ctx context.Context) error {
+	if s, ok := ctx.(*scope); ok {
+		return s.Cause()
+	}
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// afterFuture is a future and its timer in one allocation.
+type afterFuture[T any] struct {
+	Future[T]
+	timer Timer
+}
+
+func (f *afterFuture[T]) fire(*Timer) {
+	if f.state == pending {
+		f.settle(f.loop, finished, nil)
+	}
+}
+
+// After returns a future that gets the value v after d. It needs no coroutine:
+// a million of them cost some 150 MB, and no stacks.
+//
+// It is not bound to ctx, which only says on which loop; cancel the future to
+// end it early.
+func After[T any](ctx context.Context, d time.Duration, v T) *Future[T] {
+	l := loopOf("After", ctx)
+	f := &afterFuture[T]{Future: Future[T]{loop: l, value: v}}
+	f.timer = newTimer(l, f)
+	f.timer.when = addTime(l.now(), d)
+	l.timers.arm(&f.timer)
+	return &f.Future
+}

@@ -1,0 +1,316 @@
+package asyncio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// None is the result of a coroutine that has none.
+type None = struct{}
+
+// A Coroutine is what a task runs: any function that takes a context and
+// waits, if at all, with that context.
+type Coroutine[T any] = func(ctx context.Context) (T, error)
+
+// task is what the loop knows of a Task, whatever its result.
+type task struct {
+	future
+	scope scope
+	body  body // the Task itself
+	w     *worker
+	info  *taskInfo
+	id    uint64
+}
+
+// body is the typed side of a task.
+type body interface {
+	exec()  // runs the function and keeps its result
+	ended() // is told at the end, after everybody who waits was woken
+}
+
+// taskInfo is what few tasks have.
+type taskInfo struct {
+	name    string
+	created []uintptr // debug mode: where CreateTask was called
+}
+
+// A Task is a coroutine that was started, and its result to come.
+//
+// It runs until its function returns; cancelling it ends the waits of the
+// function with the cause. A task is a [Awaitable]; awaiting does not own: when
+// a waiter is cancelled, the task goes on.
+type Task[T any] struct {
+	task
+	value T
+	fn    Coroutine[T]
+}
+
+// A TaskOption changes how a task is created.
+type TaskOption func(*taskInfo)
+
+// Name gives a task a name for logs, reports and live views, in place of
+// Task-1, Task-2, and so on.
+func Name(name string) TaskOption {
+	return func(o *taskInfo) { o.name = name }
+}
+
+// CreateTask starts fn as a task of its own in the next turn of the loop, and
+// returns at once (asyncio.create_task). It costs one allocation.
+//
+// The task is cancelled when ctx is: it belongs to the innermost timeout, group
+// or other block of ctx. It outlives the task that creates it, though; what
+// still runs when the main function returns is cancelled and awaited then. A
+// task always starts: if ctx is cancelled already, its function sees that.
+//
+// CreateTask panics if it is not called on the loop of ctx.
+func CreateTask[T any](ctx context.Context, fn Coroutine[T], opts ...TaskOption) *Task[T] {
+	if fn == nil {
+		panic("asyncio: CreateTask: nil function")
+	}
+	t := &Task[T]{fn: fn}
+	t.body = t
+	t.create("CreateTask", ctx, opts)
+	return t
+}
+
+// Go is [CreateTask] for a function that has no result but an error.
+func Go(ctx context.Context, fn func(ctx context.Context) error, opts ...TaskOption) *Task[None] {
+	if fn == nil {
+		panic("asyncio: Go: nil function")
+	}
+	t := &Task[None]{fn: func(ctx context.Context) (None, error) { return None{}, fn(ctx) }}
+	t.body = t
+	t.create("Go", ctx, opts)
+	return t
+}
+
+// create starts the task below ctx.
+func (t *task) create(call string, ctx context.Context, opts []TaskOption) {
+	l := loopOf(call, ctx)
+	t.scope.open(l, t, ctx)
+	l.nextID++
+	t.id = l.nextID
+	l.tasks++
+	if len(opts) > 0 || l.debug {
+		t.describe(opts)
+	}
+	l.ready.push(t)
+}
+
+func (t *task) describe(opts []TaskOption) {
+	t.info = &taskInfo{}
+	for _, o := range opts {
+		o(t.info)
+	}
+	if t.scope.loop.debug {
+		var pcs [16]uintptr
+		t.info.created = append([]uintptr(nil), pcs[:runtime.Callers(4, pcs[:])]...)
+	}
+}
+
+// exec runs the task's function on the current worker.
+func (t *Task[T]) exec() {
+	fn := t.fn
+	t.fn = nil
+	var err error
+	t.value, err = fn(&t.scope)
+	t.finish(err)
+}
+
+func (t *Task[T]) ended() {}
+
+// run starts the task, or resumes it where it was suspended.
+func (t *task) run(l *loop) {
+	w := t.w
+	if w == nil {
+		w = l.pool.Get()
+		l.assign(w, t)
+	}
+	l.current = t
+	l.setRunning(w.G())
+	w.Resume()
+	l.current = nil
+	l.setRunning(l.hub)
+}
+
+// assign makes w the worker of a task that is to start.
+func (l *loop) assign(w *worker, t *task) {
+	p := &w.State
+	if p.worker == nil {
+		p.worker = w
+		p.timer = newTimer(l, p)
+	}
+	p.task, p.block, t.w = t, &t.scope, w
+}
+
+// work is what a worker does: its task, and then those that are next in the
+// ready queue and not yet started, which saves two switches each.
+func (l *loop) work(w *worker) {
+	l.setRunning(w.G())
+	for {
+		l.perform(w, w.State.task)
+		if l.turn == 0 || l.sincePoll >= pollEvery {
+			return
+		}
+		t, ok := l.ready.at(0).(*task)
+		if !ok || t.w != nil {
+			return
+		}
+		l.next()
+		l.assign(w, t)
+		l.current = t
+	}
+}
+
+// perform runs one task to its end. A panic becomes the task's error.
+func (l *loop) perform(w *worker, t *task) {
+	normal := false
+	defer func() {
+		if normal {
+			return
+		}
+		if v := recover(); v != nil {
+			t.finish(&PanicError{Value: v, Stack: debug.Stack()})
+			return
+		}
+		t.finish(ErrGoexit)
+		w.Exited()
+	}()
+	t.body.exec()
+	normal = true
+}
+
+// finish ends the task with what its function returned.
+func (t *task) finish(err error) {
+	l := t.scope.loop
+	p := &t.w.State
+	p.task, p.block, p.refused = nil, nil, 0
+	t.w = nil
+	state := finished
+	if err != nil {
+		if cause := t.scope.Cause(); cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)) {
+			state = cancelled
+		}
+	}
+	t.scope.leave()
+	t.settle(l, state, err)
+	l.tasks--
+	t.body.ended()
+	if err != nil && state == finished && !t.observed {
+		l.watchFailure(&t.future, t, t.failure(err))
+	}
+}
+
+// Await waits until the task has ended and returns its result. A task that has
+// ended already gives it at once, whatever the state of ctx. A panic of the
+// task is returned as a [*PanicError].
+//
+// If ctx ends first, Await returns its cause; the task goes on.
+func (t *Task[T]) Await(ctx context.Context) (T, error) {
+	if t.scope.loop.current == &t.task && t.scope.loop.on() {
+		return t.value, errors.New("asyncio: Task.Await: a task cannot await itself")
+	}
+	if err := t.await(ctx, t.scope.loop, t); err != nil {
+		var zero T
+		return zero, err
+	}
+	return t.value, t.err
+}
+
+// WaitName names the task in reports.
+func (t *task) WaitName() string { return t.Name() }
+
+// Cancel cancels the task's context with cause, [context.Canceled] if there is
+// none: each wait of the task fails with it from now on. It reports whether the
+// task was still running and not cancelled yet. It does not wait for the end.
+func (t *Task[T]) Cancel(cause ...error) bool {
+	t.scope.loop.check("Task.Cancel")
+	if t.state != pending || t.scope.Cause() != nil {
+		return false
+	}
+	t.scope.cancel(causeOf(cause))
+	return true
+}
+
+// Done reports whether the task has ended.
+func (t *task) Done() bool { return t.state != pending }
+
+// Cancelled reports whether the task was cancelled and ended for that reason.
+func (t *task) Cancelled() bool { return t.state == cancelled }
+
+// Result returns what the task's function returned, or [ErrInvalidState] if it
+// still runs.
+func (t *Task[T]) Result() (T, error) {
+	if t.state == pending {
+		var zero T
+		return zero, fmt.Errorf("%w: Task.Result: %s is still running", ErrInvalidState, t.Name())
+	}
+	t.observe()
+	return t.value, t.err
+}
+
+// Err returns the error with which the task ended, nil if it ended well or
+// still runs.
+func (t *task) Err() error {
+	t.observe()
+	return t.err
+}
+
+// Name returns the name given at creation, or Task-1, Task-2, and so on.
+func (t *task) Name() string {
+	if t.info != nil && t.info.name != "" {
+		return t.info.name
+	}
+	return fmt.Sprintf("Task-%d", t.id)
+}
+
+// AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
+// has now. fn must not wait.
+func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) {
+	if fn == nil {
+		panic("asyncio: AddDoneCallback: nil function")
+	}
+	t.addCallback(t.scope.loop, func() { fn(t) })
+}
+
+// String shows the task's name and state.
+func (t *task) String() string {
+	return fmt.Sprintf("%s (%s)", t.Name(), t.condition())
+}
+
+// condition says what the task is doing.
+func (t *task) condition() string {
+	switch {
+	case t.state == cancelled:
+		return "cancelled"
+	case t.state == finished && t.err != nil:
+		return "failed"
+	case t.state == finished:
+		return "finished"
+	case t.scope.loop.current == t:
+		return "running"
+	case t.w == nil:
+		return "not started yet"
+	case t.w.State.what != nil:
+		return "waits for " + t.w.State.what.WaitName()
+	default:
+		return "ready"
+	}
+}
+
+// created returns where the task was created, in debug mode; else "".
+func (t *task) created() string {
+	if t.info == nil || len(t.info.created) == 0 {
+		return ""
+	}
+	frames := runtime.CallersFrames(t.info.created)
+	for {
+		f, more := frames.Next()
+		if !ownFrame(f.Function) || !more {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+	}
+}

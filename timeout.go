@@ -1,0 +1,125 @@
+package asyncio
+
+import (
+	"context"
+	"time"
+)
+
+// deadline is a scope with a timer.
+type deadline struct {
+	scope scope
+	timer Timer
+	after time.Duration
+}
+
+func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.after}) }
+
+// Timeout runs fn with a context that is cancelled after d on the loop's clock:
+// what fn waits for then, however deep, fails with a [*TimeoutError], which is
+// a [context.DeadlineExceeded]. Timeout returns what fn returns, when it
+// returns: it never leaves fn behind. If fn succeeds although the time is up,
+// that is a success.
+//
+// With a d of zero or less, fn is entered, and its first wait fails.
+// A cancellation of ctx passes through and stays what it is.
+func Timeout(ctx context.Context, d time.Duration, fn func(ctx context.Context) error) error {
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	s := newDeadline(ctx, w.State.task, d)
+	defer s.close()
+	err = w.State.within(&s.scope, fn)
+	if err == context.DeadlineExceeded || err == context.Canceled {
+		if own, ok := s.scope.Cause().(*TimeoutError); ok {
+			return own
+		}
+	}
+	return err
+}
+
+// TimeoutAt is [Timeout] with a wall-clock time, read on the loop's clock.
+func TimeoutAt(ctx context.Context, at time.Time, fn func(ctx context.Context) error) error {
+	s, err := taskScope(ctx)
+	if err != nil {
+		return err
+	}
+	return Timeout(ctx, at.Sub(s.loop.wall(s.loop.now())), fn)
+}
+
+// WithTimeout is [Timeout] in the shape of [context.WithTimeout], but on the
+// loop's clock: waits with the returned context fail when the time is up, or
+// when cancel is called. cancel may be called on any goroutine, and has to be
+// called, or else the timer lives until it fires.
+//
+// Only waits that are given the context see it; a net.Conn, which is given
+// none, obeys the blocks of [Timeout], [Group], [Enter] and their kind.
+func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	l := loopOf("WithTimeout", ctx)
+	near, _ := relate(ctx)
+	s := newDeadline(ctx, near.task, d)
+	return &s.scope, func() { l.onLoop(s.close) }
+}
+
+// WithDeadline is [WithTimeout] with a wall-clock time, read on the loop's clock.
+func WithDeadline(ctx context.Context, at time.Time) (context.Context, context.CancelFunc) {
+	l := loopOf("WithDeadline", ctx)
+	return WithTimeout(ctx, at.Sub(l.wall(l.now())))
+}
+
+// WithCancel is [context.WithCancelCause] as a scope of ours, cheaper to wait
+// under than the standard library's. cancel may be called on any goroutine,
+// and has to be called.
+func WithCancel(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	l := loopOf("WithCancel", ctx)
+	near, _ := relate(ctx)
+	s := &scope{}
+	s.open(l, near.task, ctx)
+	return s, func(cause error) {
+		l.onLoop(func() {
+			s.cancel(causeOf([]error{cause}))
+			s.close()
+		})
+	}
+}
+
+// onLoop runs fn now if the caller is on the loop, or else soon.
+func (l *loop) onLoop(fn func()) {
+	if g := l.running(); g != 0 && l.on() {
+		fn()
+	} else {
+		l.post(fn)
+	}
+}
+
+func newDeadline(ctx context.Context, t *task, d time.Duration) *deadline {
+	l := loopOf("Timeout", ctx)
+	s := &deadline{after: d}
+	s.scope.open(l, t, ctx)
+	s.scope.deadline = s
+	s.timer = newTimer(l, s)
+	if d <= 0 {
+		s.fire(nil)
+		return s
+	}
+	s.timer.when = addTime(l.now(), d)
+	l.timers.arm(&s.timer)
+	return s
+}
+
+// close leaves the scope. It may be called again.
+func (d *deadline) close() {
+	if d.timer.index >= 0 {
+		d.scope.loop.timers.disarm(&d.timer)
+	}
+	d.scope.close()
+}
+
+// taskScope returns the scope of ctx if its task runs the caller.
+func taskScope(ctx context.Context) (*scope, error) {
+	w, err := running(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &w.State.task.scope, nil
+}

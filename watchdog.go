@@ -1,0 +1,128 @@
+package asyncio
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// The watchdog is a goroutine beside a running loop. The loop counts its steps;
+// if the count stands still for too long and the loop is not asleep, one step
+// holds it, and everybody else waits. That is logged at once, with the stack of
+// the call, and again when it is over. The loop itself pays one increment a step.
+
+// startWatchdog returns a function that ends it.
+func (l *loop) startWatchdog() (stop func()) {
+	if l.watchdog <= 0 {
+		return func() {}
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		l.watch(quit)
+	}()
+	return func() {
+		close(quit)
+		<-done
+	}
+}
+
+func (l *loop) watch(quit chan struct{}) {
+	tick := time.NewTicker(max(l.watchdog/4, time.Millisecond))
+	defer tick.Stop()
+	var seen uint64
+	since := time.Now()
+	for {
+		select {
+		case <-quit:
+			return
+		case now := <-tick.C:
+			if n := l.stepsTaken(); n != seen || l.idle.Load() {
+				seen, since = n, now
+			} else if now.Sub(since) >= l.watchdog {
+				l.blocked(quit, seen, since)
+				seen, since = 0, time.Now()
+			}
+		}
+	}
+}
+
+// blocked reports the step that holds the loop, and waits for its end.
+func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
+	name := l.runningName()
+	stack := l.runningStack()
+	if l.stepsTaken() != step {
+		return
+	}
+	l.log().Warn("asyncio: the event loop is blocked; move what blocks into ToThread",
+		slog.String("task", name), slog.Duration("for", time.Since(since)), slog.String("stack", stack))
+	for l.stepsTaken() == step && !l.idle.Load() {
+		select {
+		case <-quit:
+			return
+		case <-time.After(max(l.watchdog/16, time.Millisecond)):
+		}
+	}
+	l.log().Warn("asyncio: the event loop was blocked",
+		slog.String("task", name), slog.Duration("for", time.Since(since)))
+}
+
+//go:norace
+func (l *loop) stepsTaken() uint64 { return l.steps }
+
+// runningName reads the loop's state without its leave: the step that it looks
+// at stands still.
+//
+//go:norace
+func (l *loop) runningName() string {
+	t := l.current
+	if t == nil {
+		return "a callback"
+	}
+	if t.info != nil && t.info.name != "" {
+		return t.info.name
+	}
+	return fmt.Sprintf("Task-%d", t.id)
+}
+
+// runningStack returns the stack of the coroutine or callback that holds the
+// loop: of all goroutines the one which has this loop's frame and is not
+// suspended.
+func (l *loop) runningStack() string {
+	buf := make([]byte, 1<<16)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) || n >= 64<<20 {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 4*len(buf))
+	}
+	frames := [][]byte{
+		fmt.Appendf(nil, ".(*loop).perform(%p", l),
+		fmt.Appendf(nil, ".(*loop).call(%p", l),
+	}
+	for g := range bytes.SplitSeq(buf, []byte("\n\n")) {
+		header, _, _ := bytes.Cut(g, []byte("\n"))
+		if bytes.Contains(header, []byte("[coroutine")) {
+			continue
+		}
+		for _, f := range frames {
+			if i := bytes.Index(g, f); i >= 0 {
+				return userFrames(string(g[:i]))
+			}
+		}
+	}
+	return "not found"
+}
+
+// userFrames cuts the loop's own frame, whose name stack ends in, and the frame
+// that calls the user's function.
+func userFrames(stack string) string {
+	if i := bytes.LastIndexByte([]byte(stack), '\n'); i >= 0 {
+		stack = stack[:i]
+	}
+	return stack
+}
