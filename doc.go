@@ -1,0 +1,79 @@
+// Package asyncio is Python's asyncio for Go: an event loop on which coroutines
+// take turns.
+//
+//	err := asyncio.Run(ctx, func(ctx context.Context) error {
+//		pages, err := asyncio.Gather(ctx, fetch("/a"), fetch("/b"))
+//		...
+//	})
+//
+// # The model
+//
+// A coroutine is an ordinary function that is given a context and waits, if at
+// all, with that context. It runs until it waits for something; then another
+// one runs. Between two waits nothing else on that loop runs, so what the
+// loop's coroutines share needs no locks and has no data races. A [Task] is a
+// coroutine that was started; a [Future] is a result that somebody will set.
+//
+// Coroutines have stacks of their own, so there are no coloured functions: any
+// function may wait, however deep in a library it is called, and suspends its
+// own coroutine only. That is how a connection of package aionet can be a plain
+// net.Conn, and bufio, encoding/json or crypto/tls run on it unchanged.
+//
+// # Contexts are scopes
+//
+// [CreateTask], [Timeout], [Group] and [Shield] each hand on a context of their
+// own: a scope. Cancelling a scope cancels what was started below it, and
+// nothing else. It is a state and not an event: from then on every wait in the
+// scope fails with the cause, at once, until the scope is left. (An exception
+// that is thrown once, as in asyncio, is lost when it is caught in the wrong
+// place; trio and Go's own contexts are right here.)
+//
+//   - What a waiter was granted it keeps. A result, permit or item that comes in
+//     the same turn as the cancellation is delivered; the next wait reports.
+//   - A wait under a done context yields once, so that a loop of failing waits
+//     does not starve the others.
+//   - Clean-up that has to wait runs under [Shield] or [context.WithoutCancel].
+//   - The contexts of the standard library work on ours, and are accepted by
+//     every wait: WithValue costs nothing, WithTimeout and WithCancel cost a
+//     goroutine-safe hook a wait; [WithTimeout] and [WithCancel] of this package
+//     are cheaper and run on the loop's clock.
+//
+// Awaiting never owns: when a waiter is cancelled, what it awaits goes on.
+// Owners (a [Group], [Gather], [Map], a [Timeout] around a call) end only when
+// what they own has ended.
+//
+// # What must not be done
+//
+// A call that blocks, or computes for long, holds up every task of the loop:
+// move it into [ToThread]. A watchdog names those that you have missed, while
+// they block. A task must not wait while a library above it on the stack holds a
+// sync.Mutex that another task may want. runtime.LockOSThread must not be held
+// across a wait; the Go runtime ends the program then.
+//
+// Everything belongs to its loop and is used there, on its coroutines and
+// callbacks; other goroutines come in by [RunThreadsafe] and
+// [Loop.CallSoonThreadsafe]. A wait from a wrong goroutine or with another
+// task's context returns an error that says so; other misuse panics, since it
+// would corrupt the loop.
+//
+// # Failures
+//
+// A panic in a task becomes the task's error, a [PanicError] with its stack. A
+// failed task that nobody awaits is reported through the exception handler when
+// it is dropped, or when the loop ends. When nothing can ever go on, [Run]
+// returns a [DeadlockError] that says who waits for what, and who holds it.
+//
+// # Costs
+//
+// A task is one allocation, and needs a coroutine (2.7 KB) only while it is
+// suspended. A switch costs about as much as runtime.Gosched, and allocates
+// nothing, as do locks, semaphores, queues, sleeps and timers that are re-armed.
+// One loop uses one core. See bench/RESULTS.md for numbers beside goroutines,
+// CPython and tokio.
+//
+// # How the package is built
+//
+// One primitive suspends a task and one resumes it (park.go); the loop runs what
+// is ready, turn by turn (loop.go); scopes carry cancellation (scope.go).
+// Everything else stands on these three.
+package asyncio
