@@ -42,7 +42,7 @@ func (l *Loop) Close() error {
 }
 
 func (l *loop) shut() error {
-	l.closing = true
+	l.closing, l.single = true, true
 	l.root.cancel(ErrLoopClosed)
 	l.detached.cancel(ErrLoopClosed)
 	l.unwind()

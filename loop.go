@@ -28,6 +28,7 @@ type Loop struct{ *loop }
 type loop struct {
 	ready     ring
 	turn      int   // entries of the ready queue that belong to this turn
+	single    bool  // turns do not run on into one another
 	sincePoll int   // steps since the system was asked for events
 	current   *task // the task that runs; nil in callbacks
 	g         uintptr
@@ -217,8 +218,8 @@ func (l *loop) log() *slog.Logger {
 // becomes ready after waiting for it. It reports whether anything ran; false
 // means that nothing ever will. It is for tests.
 func (l *Loop) RunOnce() bool {
-	leave := l.enter("Loop.RunOnce")
-	defer leave()
+	defer l.enter("Loop.RunOnce")()
+	l.single = true
 	return l.runOnce(false)
 }
 

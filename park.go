@@ -216,6 +216,14 @@ func (p *parking) waitForeign(ctx context.Context, q *WaitQueue, what Waitable) 
 	return err
 }
 
+// suspend lets whoever is next run, until the task is ready and next itself.
+func (p *parking) suspend() {
+	w := p.worker
+	if to := p.task.scope.loop.successor(); to != w {
+		w.Switch(to)
+	}
+}
+
 // park suspends the task until loop.wake, and returns what that brought.
 func (p *parking) park(s *scope, what Waitable) error {
 	l := p.task.scope.loop
@@ -223,7 +231,7 @@ func (p *parking) park(s *scope, what Waitable) error {
 		return p.refuse()
 	}
 	p.scope, p.what, p.parked = s, what, true
-	p.worker.Suspend()
+	p.suspend()
 	p.what = nil
 	err := p.err
 	p.err = nil
@@ -238,7 +246,7 @@ func (p *parking) yield() {
 	}
 	l.ready.push(p.task)
 	p.what = waitTurn
-	p.worker.Suspend()
+	p.suspend()
 	p.what = nil
 }
 
@@ -249,7 +257,7 @@ var waitTurn Waitable = waitFor("its turn")
 func (p *parking) join(q *WaitQueue, what Waitable) {
 	q.push(p.worker)
 	p.scope, p.what, p.parked = nil, what, true
-	p.worker.Suspend()
+	p.suspend()
 	p.what, p.err = nil, nil
 }
 

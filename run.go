@@ -82,6 +82,8 @@ func (l *loop) runMain(ctx context.Context, main func(context.Context) error) er
 	defer l.startWatchdog()()
 	t := Go(&l.root, main, Name("main"))
 	t.observed = true
+	t.addCallback(l, func() {}) // a callback's turn is the hub's, which sees that main is done
+	l.single = false
 	if l.interrupt {
 		defer l.onInterrupt(t)()
 	}

@@ -122,49 +122,6 @@ func (t *Task[T]) exec() {
 
 func (t *Task[T]) ended() {}
 
-// run starts the task, or resumes it where it was suspended.
-func (t *task) run(l *loop) {
-	w := t.w
-	if w == nil {
-		w = l.pool.Get()
-		l.assign(w, t)
-	}
-	l.current = t
-	l.setRunning(w.G())
-	w.Resume()
-	l.current = nil
-	l.setRunning(l.hub)
-}
-
-// assign makes w the worker of a task that is to start.
-func (l *loop) assign(w *worker, t *task) {
-	p := &w.State
-	if p.worker == nil {
-		p.worker = w
-		p.timer = newTimer(l, p)
-	}
-	p.task, p.block, t.w = t, &t.scope, w
-}
-
-// work is what a worker does: its task, and then those that are next in the
-// ready queue and not yet started, which saves two switches each.
-func (l *loop) work(w *worker) {
-	l.setRunning(w.G())
-	for {
-		l.perform(w, w.State.task)
-		if l.turn == 0 || l.sincePoll >= pollEvery {
-			return
-		}
-		t, ok := l.ready.at(0).(*task)
-		if !ok || t.w != nil {
-			return
-		}
-		l.next()
-		l.assign(w, t)
-		l.current = t
-	}
-}
-
 // perform runs one task to its end. A panic becomes the task's error.
 func (l *loop) perform(w *worker, t *task) {
 	normal := false

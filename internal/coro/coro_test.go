@@ -1,14 +1,16 @@
 package coro
 
 import (
+	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 )
 
 type job struct{ run func(*Worker[job]) }
 
 func newPool() *Pool[job] {
-	return NewPool(func(w *Worker[job]) {
+	return NewPool(func(w *Worker[job]) *Worker[job] {
 		done := false
 		defer func() {
 			if !done {
@@ -17,13 +19,19 @@ func newPool() *Pool[job] {
 		}()
 		w.State.run(w)
 		done = true
+		return nil
 	})
 }
 
-func start(p *Pool[job], f func(*Worker[job])) *Worker[job] {
+func get(p *Pool[job], f func(*Worker[job])) *Worker[job] {
 	w := p.Get()
 	w.State.run = f
-	w.Resume()
+	return w
+}
+
+func start(p *Pool[job], f func(*Worker[job])) *Worker[job] {
+	w := get(p, f)
+	p.Enter(w)
 	return w
 }
 
@@ -32,15 +40,46 @@ func TestWorker_suspendAndResume_runsInTurns(t *testing.T) {
 	var order []string
 	w := start(p, func(w *Worker[job]) {
 		order = append(order, "a")
-		w.Suspend()
+		w.Switch(nil)
 		order = append(order, "c")
 	})
 	order = append(order, "b")
-	w.Resume()
-	if got := len(order); got != 3 || order[0]+order[1]+order[2] != "abc" {
+	p.Enter(w)
+	if got := strings.Join(order, ""); got != "abc" {
 		t.Fatalf("order %v, want a b c", order)
 	}
 	p.Close()
+}
+
+func TestWorker_switch_goesStraightToAnotherWorker(t *testing.T) {
+	p := newPool()
+	var order []string
+	var a, b *Worker[job]
+	a = get(p, func(w *Worker[job]) {
+		order = append(order, "a1")
+		w.Switch(b)
+		order = append(order, "a2")
+		w.Switch(b)
+		order = append(order, "a3")
+	})
+	b = get(p, func(w *Worker[job]) {
+		order = append(order, "b1")
+		w.Switch(a)
+		order = append(order, "b2")
+		w.Switch(nil)
+		order = append(order, "b3")
+	})
+	p.Enter(a)
+	order = append(order, "hub")
+	p.Enter(b)
+	p.Enter(a)
+	if got := strings.Join(order, " "); got != "a1 b1 a2 b2 hub b3 a3" {
+		t.Fatalf("order %v", got)
+	}
+	p.Close()
+	if p.Count() != 0 {
+		t.Fatalf("%d workers after Close, want 0", p.Count())
+	}
 }
 
 func TestPool_jobsThatDoNotSuspend_shareOneWorker(t *testing.T) {
@@ -62,10 +101,10 @@ func TestPool_trimAfterABurst_endsTheSurplus(t *testing.T) {
 	p := newPool()
 	var ws []*Worker[job]
 	for range 50 {
-		ws = append(ws, start(p, func(w *Worker[job]) { w.Suspend() }))
+		ws = append(ws, start(p, func(w *Worker[job]) { w.Switch(nil) }))
 	}
 	for _, w := range ws {
-		w.Resume()
+		p.Enter(w)
 	}
 	p.Trim(10, 1000)
 	if p.Count() != 10 || p.Idle() != 10 {
@@ -82,10 +121,10 @@ func TestWorker_goexit_endsOnlyThatWorker(t *testing.T) {
 	cleaned := false
 	w := start(p, func(w *Worker[job]) {
 		defer func() { cleaned = true }()
-		w.Suspend()
+		w.Switch(nil)
 		runtime.Goexit()
 	})
-	w.Resume()
+	p.Enter(w)
 	if !cleaned || p.Count() != 0 {
 		t.Fatalf("cleaned %v, %d workers, want true, 0", cleaned, p.Count())
 	}
@@ -93,14 +132,82 @@ func TestWorker_goexit_endsOnlyThatWorker(t *testing.T) {
 	p.Close()
 }
 
+// Workers hand on to one another at random, some end by Goexit, idle ones are
+// trimmed: wherever they are parked, each gets its turns and its end.
+func TestPool_randomSwitches_everyWorkerEnds(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		p := newPool()
+		var ready []*Worker[job]
+		live, ended := 0, 0
+		next := func() *Worker[job] {
+			if len(ready) == 0 || rnd.IntN(5) == 0 {
+				return nil
+			}
+			i := rnd.IntN(len(ready))
+			w := ready[i]
+			ready = append(ready[:i], ready[i+1:]...)
+			return w
+		}
+		body := func(w *Worker[job]) {
+			defer func() { live--; ended++ }()
+			for range rnd.IntN(20) {
+				ready = append(ready, w)
+				if to := next(); to != w {
+					w.Switch(to)
+				}
+			}
+			if rnd.IntN(4) == 0 {
+				runtime.Goexit()
+			}
+		}
+		started := 0
+		for started < 40 || live > 0 || len(ready) > 0 {
+			if started < 40 && rnd.IntN(2) == 0 {
+				ready = append(ready, get(p, body))
+				started++
+				live++
+			}
+			if w := next(); w != nil {
+				p.Enter(w)
+			}
+			if rnd.IntN(8) == 0 {
+				p.Trim(rnd.IntN(3), rnd.IntN(4))
+			}
+		}
+		p.Close()
+		if ended != 40 || p.Count() != 0 {
+			t.Fatalf("seed %d: %d of 40 ended, %d workers left", seed, ended, p.Count())
+		}
+	}
+	if n := runtime.NumGoroutine(); n > before {
+		t.Fatalf("%d goroutines left", n-before)
+	}
+}
+
+func TestPool_onALockedThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p := newPool()
+	var inner *Worker[job]
+	w := start(p, func(w *Worker[job]) {
+		inner = get(p, func(w *Worker[job]) { w.Switch(nil) })
+		w.Switch(inner)
+	})
+	p.Enter(w)
+	p.Enter(inner)
+	p.Close()
+}
+
 func TestGetg_tellsGoroutinesApart(t *testing.T) {
 	p := newPool()
 	var inside uintptr
-	w := start(p, func(w *Worker[job]) { inside = Getg(); w.Suspend() })
+	w := start(p, func(w *Worker[job]) { inside = Getg(); w.Switch(nil) })
 	if inside == 0 || inside == Getg() || inside != w.G() {
 		t.Fatalf("worker's g %#x (G %#x), hub's %#x", inside, w.G(), Getg())
 	}
-	w.Resume()
+	p.Enter(w)
 	p.Close()
 }
 
@@ -109,29 +216,30 @@ func TestWorker_switch_allocatesNothing(t *testing.T) {
 	stop := false
 	w := start(p, func(w *Worker[job]) {
 		for !stop {
-			w.Suspend()
+			w.Switch(nil)
 		}
 	})
-	if n := testing.AllocsPerRun(100, w.Resume); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { p.Enter(w) }); n != 0 {
 		t.Fatalf("%v allocations a switch, want 0", n)
 	}
 	stop = true
-	w.Resume()
+	p.Enter(w)
 	p.Close()
 }
 
+// BenchmarkSwitch is there and back: two switches.
 func BenchmarkSwitch(b *testing.B) {
 	p := newPool()
 	stop := false
 	w := start(p, func(w *Worker[job]) {
 		for !stop {
-			w.Suspend()
+			w.Switch(nil)
 		}
 	})
 	for b.Loop() {
-		w.Resume()
+		p.Enter(w)
 	}
 	stop = true
-	w.Resume()
+	p.Enter(w)
 	p.Close()
 }

@@ -1,0 +1,83 @@
+package asyncio
+
+// This file is how the loop's tasks take turns: who runs next, and on which
+// worker. A worker that has to wait picks the next one itself and switches
+// straight to it; the hub, the goroutine that called Run, comes in only for
+// callbacks, for the operating system's events, and when nothing is ready.
+
+// run lets the hub start the task, or resume it where it was suspended.
+func (t *task) run(l *loop) {
+	l.pool.Enter(l.dispatch(t))
+	l.current = nil
+	l.setRunning(l.hub)
+}
+
+// dispatch makes t the task that runs, and returns its worker.
+func (l *loop) dispatch(t *task) *worker {
+	w := t.w
+	if w == nil {
+		w = l.pool.Get()
+		l.assign(w, t)
+	}
+	l.current = t
+	l.setRunning(w.G())
+	return w
+}
+
+// assign makes w the worker of a task that is to start.
+func (l *loop) assign(w *worker, t *task) {
+	p := &w.State
+	if p.worker == nil {
+		p.worker = w
+		p.timer = newTimer(l, p)
+	}
+	p.task, p.block, t.w = t, &t.scope, w
+}
+
+// successor takes the next task out of the ready queue and returns its worker;
+// nil if it is the hub's turn.
+func (l *loop) successor() *worker {
+	if t := l.nextTask(); t != nil {
+		return l.dispatch(t)
+	}
+	return nil
+}
+
+// nextTask takes the next entry out of the ready queue, if it is a task and
+// nothing else is due. A turn that is over runs on into the next one, unless
+// somebody counts them.
+func (l *loop) nextTask() *task {
+	if l.ready.n == 0 || l.sincePoll >= pollEvery {
+		return nil
+	}
+	if l.turn == 0 {
+		if l.single {
+			return nil
+		}
+		l.turn = l.ready.n
+	}
+	t, ok := l.ready.at(0).(*task)
+	if !ok {
+		return nil
+	}
+	l.next()
+	return t
+}
+
+// work is what a worker does: its task, and then those that are next and not
+// yet started, which saves a switch each. It returns who runs after it.
+func (l *loop) work(w *worker) *worker {
+	l.setRunning(w.G())
+	for {
+		l.perform(w, w.State.task)
+		t := l.nextTask()
+		if t == nil {
+			return nil
+		}
+		if t.w != nil {
+			return l.dispatch(t)
+		}
+		l.assign(w, t)
+		l.current = t
+	}
+}
