@@ -1,0 +1,5 @@
+//go:build !(linux || darwin || freebsd || dragonfly)
+
+package poller
+
+var kinds = []kind{portableKind}

@@ -1,0 +1,125 @@
+package poller
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// ErrAgain is what a try returns that would have had to wait.
+var ErrAgain = errors.New("poller: not ready, try again after Ready")
+
+// ErrClosed is what Wait returns after Close.
+var ErrClosed = errors.New("poller: closed")
+
+// Mode is a direction of a socket, or both. Accepting counts as reading, connecting as writing.
+type Mode uint8
+
+const (
+	Read Mode = 1 << iota
+	Write
+)
+
+// Owner is told when a try is worth another time. Ready is called inside Wait, on its goroutine; it may be called
+// without need, and for a socket that has been closed since.
+type Owner interface{ Ready(m Mode) }
+
+// Poller waits for sockets. Wait, Dial and Listen belong to one goroutine, the loop's; Wake and Close to any.
+type Poller interface {
+	// Wait calls Ready of the sockets that became ready and returns how many there were. It blocks for at most
+	// timeout (0: not at all, negative: without limit), never shorter while nothing happens, and returns early
+	// after a Wake.
+	Wait(timeout time.Duration) (ready int, err error)
+	// Wake makes the Wait that blocks, or else the next one that would, return at once. Many calls are one.
+	Wake()
+	// Len is how many sockets may still become ready. With 0, a Wait that does not block can be left out.
+	Len() int
+	Name() string
+	Close() error
+
+	// Listen opens a listening socket. The address holds no name that needs resolving.
+	Listen(network, address string, o *Options) (Socket, error)
+	// Dial begins to connect; Socket.Connect tells how it ended.
+	Dial(network string, remote net.Addr, o *Options) (Socket, error)
+}
+
+// Options are set on a socket before it connects or listens. Accepted sockets have those of their listener.
+type Options struct {
+	Local     net.Addr            // Dial: connect from here, nil for the system's choice
+	KeepAlive net.KeepAliveConfig // TCP
+	Delay     bool                // TCP: wait for more to fill a packet (Nagle), which is off by default
+	ReusePort bool                // Listen: let other sockets listen at the same address and share its connections
+}
+
+// Tryer is a socket as one try sees it. No method waits.
+type Tryer interface {
+	// Read returns io.EOF at the stream's end.
+	Read(p []byte) (int, error)
+	// Write takes as much as there is room for.
+	Write(p []byte) (int, error)
+	// Accept returns a connection of a listening socket.
+	Accept() (Socket, error)
+}
+
+// Socket is a stream connection, or listens for some. The Tryer's methods, Connect, Arm, SetOwner and Close are
+// the loop's; all others are for any goroutine.
+type Socket interface {
+	Tryer
+	// Connect returns nil once Dial's connection stands, or why it never will.
+	Connect() error
+	// SetOwner comes before anything else.
+	SetOwner(o Owner)
+	// Arm asks for Ready as soon as a try in direction m may go better than the one before it.
+	Arm(m Mode) error
+
+	// Block calls try until it returns true, and blocks the calling goroutine in between until direction m may
+	// be ready. It returns os.ErrDeadlineExceeded or net.ErrClosed if it stopped for that.
+	Block(m Mode, try func(Tryer) bool) error
+	// SetDeadline ends each Block in direction m at t; the zero time removes it. It does nothing to the loop's tries.
+	SetDeadline(m Mode, t time.Time)
+	// SendFile writes up to n bytes of f from its offset on, without a buffer in between, and blocks as Block does.
+	// errors.ErrUnsupported if the system cannot do that with f, which has not been read then.
+	SendFile(f *os.File, n int64) (int64, error)
+
+	LocalAddr() net.Addr
+	RemoteAddr() net.Addr
+	SetNoDelay(on bool) error
+	SetKeepAlive(c net.KeepAliveConfig) error
+	SyscallConn() (syscall.RawConn, error)
+	CloseWrite() error
+	CloseRead() error
+	// Abort cuts the connection off and ends every Block, from any goroutine. Close must follow.
+	Abort()
+	// Close belongs to the loop while it runs. Ready may still be called once afterwards.
+	Close() error
+}
+
+// Names lists the pollers that New knows on this system, the best one first.
+func Names() []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// New returns the poller of that name; "" is the best one for this system.
+func New(name string) (Poller, error) {
+	for _, k := range kinds {
+		if name == "" || name == k.name {
+			return k.open()
+		}
+	}
+	return nil, fmt.Errorf("poller: %q is not one of this system's pollers, which are %q", name, Names())
+}
+
+type kind struct {
+	name string
+	open func() (Poller, error)
+}
+
+// portableKind comes last in each system's list.
+var portableKind = kind{"portable", newPortable}

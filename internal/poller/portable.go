@@ -1,0 +1,139 @@
+package poller
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// portable waits for completions: what goroutines in Go's netpoller have finished on its sockets.
+type portable struct {
+	signal  chan struct{} // one token: a completion, or a wake-up
+	timer   *time.Timer
+	pending atomic.Int64 // operations under way, and completions not yet delivered
+
+	mu     sync.Mutex
+	done   []completion
+	closed bool
+
+	spare []completion // Wait's; takes turns with done
+}
+
+type completion struct {
+	s *netSocket
+	m Mode
+}
+
+func newPortable() (Poller, error) {
+	p := &portable{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	p.timer.Stop()
+	return p, nil
+}
+
+func (p *portable) Name() string { return "portable" }
+func (p *portable) Len() int     { return int(p.pending.Load()) }
+
+func (p *portable) Wait(timeout time.Duration) (int, error) {
+	n, err := p.deliver()
+	if n > 0 || err != nil || timeout == 0 {
+		return n, err
+	}
+	var expired <-chan time.Time // nil: none
+	if timeout > 0 {
+		p.timer.Reset(timeout)
+		expired = p.timer.C
+		defer p.timer.Stop()
+	}
+	select {
+	case <-p.signal:
+	case <-expired:
+	}
+	return p.deliver()
+}
+
+func (p *portable) deliver() (int, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return 0, ErrClosed
+	}
+	done := p.done
+	p.done = p.spare[:0]
+	p.mu.Unlock()
+	for i, c := range done {
+		p.pending.Add(-1)
+		c.s.owner.Ready(c.m)
+		done[i] = completion{}
+	}
+	p.spare = done
+	return len(done), nil
+}
+
+// start counts an operation that ends in post.
+func (p *portable) start() { p.pending.Add(1) }
+
+func (p *portable) post(s *netSocket, m Mode) {
+	if s.owner == nil { // nobody on the loop has armed it
+		p.pending.Add(-1)
+		return
+	}
+	p.mu.Lock()
+	if !p.closed {
+		p.done = append(p.done, completion{s, m})
+	}
+	p.mu.Unlock()
+	p.Wake()
+}
+
+func (p *portable) Wake() {
+	select {
+	case p.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (p *portable) Close() error {
+	p.mu.Lock()
+	p.closed, p.done = true, nil
+	p.mu.Unlock()
+	p.Wake()
+	return nil
+}
+
+func (p *portable) Listen(network, address string, o *Options) (Socket, error) {
+	lc := net.ListenConfig{KeepAliveConfig: o.KeepAlive, KeepAlive: keepAlive(o), Control: func(_, _ string, rc syscall.RawConn) error {
+		if o.ReusePort {
+			return setReusePort(rc)
+		}
+		return nil
+	}}
+	ln, err := lc.Listen(context.Background(), network, address)
+	if err != nil {
+		return nil, err
+	}
+	s := newNetSocket(p)
+	s.ln, s.delay = ln, o.Delay
+	s.local = ln.Addr()
+	return s, nil
+}
+
+func (p *portable) Dial(network string, remote net.Addr, o *Options) (Socket, error) {
+	s := newNetSocket(p)
+	s.remote, s.delay = remote, o.Delay
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancelDial = cancel
+	d := net.Dialer{LocalAddr: o.Local, KeepAliveConfig: o.KeepAlive, KeepAlive: keepAlive(o)}
+	s.startDial = func() { go s.dial(ctx, &d, network) }
+	return s, nil
+}
+
+// keepAlive says no where a config that is not enabled would mean package net's default.
+func keepAlive(o *Options) time.Duration {
+	if o.KeepAlive.Enable {
+		return 0
+	}
+	return -1
+}

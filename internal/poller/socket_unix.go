@@ -1,0 +1,328 @@
+//go:build linux || darwin || freebsd || dragonfly
+
+package poller
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// registry is what epoll and kqueue do for their sockets.
+type registry interface {
+	register(s *fdSocket) error
+	// deregister is told whether the descriptor has had duplicates.
+	deregister(s *fdSocket, shared bool)
+}
+
+// fdSocket is a socket of a poller that reports readiness.
+type fdSocket struct {
+	reg   registry
+	owner Owner
+
+	// The loop's. Other goroutines read fd under mu.
+	fd         int // -1 after Close
+	registered bool
+	listening  bool
+	readable   bool // false: emptied since the last edge, so a try is in vain
+	writable   bool // the same for a full one
+	hangup     bool // the end has been reported: there will be no more edges, so each try asks the kernel
+
+	local, remote net.Addr
+	unlink        string // the file of a listening Unix socket
+
+	mu       sync.Mutex // guards all below, and fd against being closed
+	dup      *os.File   // the same socket in Go's netpoller, for Block
+	deadline [2]time.Time
+	aborted  bool
+}
+
+func newFDSocket(reg registry, fd int) *fdSocket {
+	return &fdSocket{reg: reg, fd: fd, readable: true, writable: true}
+}
+
+func (s *fdSocket) SetOwner(o Owner)     { s.owner = o }
+func (s *fdSocket) LocalAddr() net.Addr  { return s.local }
+func (s *fdSocket) RemoteAddr() net.Addr { return s.remote }
+
+func (s *fdSocket) Arm(Mode) error {
+	if s.registered {
+		return nil
+	}
+	if s.fd < 0 {
+		return net.ErrClosed
+	}
+	// Whatever is ready by now gives an event, so nothing falls between the try before and this.
+	if err := s.reg.register(s); err != nil {
+		return err
+	}
+	s.registered = true
+	return nil
+}
+
+func (s *fdSocket) ready(m Mode, hangup bool) {
+	s.readable = s.readable || m&Read != 0
+	s.writable = s.writable || m&Write != 0
+	s.hangup = s.hangup || hangup
+	s.owner.Ready(m)
+}
+
+func (s *fdSocket) Read(p []byte) (int, error) {
+	if !s.readable {
+		return 0, ErrAgain
+	}
+	n, err := tryFD{s, s.fd}.Read(p)
+	if n < len(p) && !s.hangup && (err == nil || err == ErrAgain) {
+		s.readable = err == nil && !s.emptyAfterShortRead()
+	}
+	return n, err
+}
+
+// emptyAfterShortRead is not true of Unix sockets, where a read also stops at passed descriptors.
+func (s *fdSocket) emptyAfterShortRead() bool {
+	_, tcp := s.local.(*net.TCPAddr)
+	return tcp
+}
+
+func (s *fdSocket) Write(p []byte) (int, error) {
+	if !s.writable {
+		return 0, ErrAgain
+	}
+	n, err := tryFD{s, s.fd}.Write(p)
+	if err == ErrAgain && !s.hangup {
+		s.writable = false
+	}
+	return n, err
+}
+
+func (s *fdSocket) Accept() (Socket, error) {
+	if !s.readable {
+		return nil, ErrAgain
+	}
+	c, err := tryFD{s, s.fd}.Accept()
+	if err == ErrAgain && !s.hangup {
+		s.readable = false
+	}
+	return c, err
+}
+
+// tryFD is one socket on one of its descriptors, the loop's or the duplicate.
+type tryFD struct {
+	s  *fdSocket
+	fd int
+}
+
+func (t tryFD) Read(p []byte) (int, error) {
+	for {
+		n, err := sysRead(t.fd, p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil && len(p) == 0:
+			return 0, nil
+		case err == nil:
+			return 0, io.EOF
+		case err == unix.EAGAIN:
+			return 0, ErrAgain
+		case err != unix.EINTR:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+func (t tryFD) Write(p []byte) (int, error) {
+	for {
+		n, err := sysWrite(t.fd, p)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EAGAIN:
+			return 0, ErrAgain
+		case unix.EINTR:
+		default:
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}
+
+func (t tryFD) Accept() (Socket, error) {
+	for {
+		fd, sa, err := accept(t.fd)
+		switch err {
+		case nil:
+			c := newFDSocket(t.s.reg, fd)
+			c.remote = addrOf(sa, t.s.local)
+			c.local = localAddr(fd, t.s.local)
+			return c, nil
+		case unix.EAGAIN:
+			return nil, ErrAgain
+		case unix.EINTR:
+		default:
+			return nil, os.NewSyscallError("accept", err)
+		}
+	}
+}
+
+func (s *fdSocket) Connect() error {
+	if s.fd < 0 {
+		return net.ErrClosed
+	}
+	errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if errno != 0 {
+		return os.NewSyscallError("connect", syscall.Errno(errno))
+	}
+	if _, err := unix.Getpeername(s.fd); err != nil {
+		s.writable = false
+		return ErrAgain
+	}
+	s.local = localAddr(s.fd, s.remote)
+	return nil
+}
+
+// Block waits in Go's netpoller. It does not know what the loop's tries know, nor do they learn from it.
+func (s *fdSocket) Block(m Mode, try func(Tryer) bool) error {
+	rc, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	do := func(fd uintptr) bool { return try(tryFD{s, int(fd)}) }
+	if m == Read {
+		err = rc.Read(do)
+	} else {
+		err = rc.Write(do)
+	}
+	return s.blockError(err)
+}
+
+// blockError gives a name to what the netpoller says about a duplicate that was closed under it.
+func (s *fdSocket) blockError(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aborted || s.fd < 0 {
+		return net.ErrClosed
+	}
+	return err
+}
+
+// SyscallConn gives access to the duplicate, which shares everything but its number.
+func (s *fdSocket) SyscallConn() (syscall.RawConn, error) {
+	f, err := s.duplicate()
+	if err != nil {
+		return nil, err
+	}
+	return f.SyscallConn()
+}
+
+func (s *fdSocket) duplicate() (*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aborted || s.fd < 0 {
+		return nil, net.ErrClosed
+	}
+	if s.dup != nil {
+		return s.dup, nil
+	}
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	if err := f.SetDeadline(time.Time{}); err != nil { // it says whether the netpoller took it
+		f.Close()
+		return nil, err
+	}
+	_ = f.SetReadDeadline(s.deadline[0])
+	_ = f.SetWriteDeadline(s.deadline[1])
+	s.dup = f
+	return f, nil
+}
+
+func (s *fdSocket) SetDeadline(m Mode, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m&Read != 0 {
+		s.deadline[0] = t
+		if s.dup != nil {
+			_ = s.dup.SetReadDeadline(t)
+		}
+	}
+	if m&Write != 0 {
+		s.deadline[1] = t
+		if s.dup != nil {
+			_ = s.dup.SetWriteDeadline(t)
+		}
+	}
+}
+
+// withFD runs fn on the descriptor, which is not closed meanwhile.
+func (s *fdSocket) withFD(call string, fn func(fd int) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aborted || s.fd < 0 {
+		return net.ErrClosed
+	}
+	return os.NewSyscallError(call, fn(s.fd))
+}
+
+func (s *fdSocket) SetNoDelay(on bool) error {
+	return s.withFD("setsockopt", func(fd int) error { return setBool(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, on) })
+}
+
+func (s *fdSocket) SetKeepAlive(c net.KeepAliveConfig) error {
+	return s.withFD("setsockopt", func(fd int) error { return setKeepAlive(fd, c) })
+}
+
+func (s *fdSocket) CloseWrite() error {
+	return s.withFD("shutdown", func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) })
+}
+
+func (s *fdSocket) CloseRead() error {
+	return s.withFD("shutdown", func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RD) })
+}
+
+// Abort leaves the descriptor open, as the loop may be in a try on it.
+func (s *fdSocket) Abort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aborted || s.fd < 0 {
+		return
+	}
+	s.aborted = true
+	if s.dup != nil {
+		s.dup.Close() // first, or those who Block would take the shutdown for the peer's end
+	}
+	_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+}
+
+func (s *fdSocket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return net.ErrClosed
+	}
+	if s.registered {
+		s.reg.deregister(s, s.dup != nil)
+		s.registered = false
+	}
+	if s.unlink != "" {
+		_ = os.Remove(s.unlink)
+	}
+	if s.dup != nil {
+		s.dup.Close()
+	}
+	err := unix.Close(s.fd)
+	s.fd = -1
+	return os.NewSyscallError("close", err)
+}
