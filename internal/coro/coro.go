@@ -11,17 +11,9 @@ type Worker[S any] struct {
 	g    uintptr
 	pool *Pool[S]
 	home slot // where it was parked before it first ran, and ends
-	fate fate
+
+	ending bool // the next to enter it wants it to return
 }
-
-// fate is what a worker does when it is entered by the pool and not by the owner.
-type fate uint8
-
-const (
-	lives  fate = iota
-	toHome      // go and park in your own slot, so that you can end
-	ends        // return; you are in your own slot
-)
 
 // party is who takes part in switches: a worker, or the hub.
 type party struct {
@@ -38,15 +30,6 @@ type slot struct {
 	yielder bool // the next to cross has to yield
 }
 
-func (s *slot) cross() {
-	s.yielder = !s.yielder
-	if s.yielder {
-		s.next()
-	} else {
-		s.yield(struct{}{})
-	}
-}
-
 // A Pool has the workers of one hub, and keeps idle ones for reuse.
 type Pool[S any] struct {
 	body   func(*Worker[S]) *Worker[S]
@@ -54,7 +37,8 @@ type Pool[S any] struct {
 	idle   []*Worker[S]
 	exited []*Worker[S] // called Goexit, and have to be ended
 	count  int
-	detour bool // who is entered now goes on to the hub at once
+	errand bool // who is entered now has something to do for the pool: see errands
+	detour bool // namely, to go on to the hub at once
 }
 
 // NewPool returns a pool whose workers call body each time they are entered
@@ -100,27 +84,52 @@ func (p *Pool[S]) Enter(w *Worker[S]) {
 
 // Switch suspends w, which runs, until it is entered again; to runs instead,
 // or the hub if to is nil.
+//
+// It is one function down to the crossing: after a switch the processor
+// mispredicts every return, so each frame less saves 5 ns.
 func (w *Worker[S]) Switch(to *Worker[S]) {
-	if to == nil {
-		w.pool.swap(&w.party, &w.pool.hub)
-	} else {
-		w.pool.swap(&w.party, &to.party)
+	p := w.pool
+	other := &p.hub
+	if to != nil {
+		other = &to.party
 	}
-	for w.fate == toHome {
-		w.fate = ends
-		w.pool.detour = true
-		w.pool.swap(&w.party, w.home.who)
+	s := other.at
+	w.at, other.at, s.who = s, nil, &w.party
+	s.yielder = !s.yielder
+	if s.yielder {
+		s.next()
+	} else {
+		s.yield(struct{}{})
+	}
+	if p.errand {
+		p.errands(w)
 	}
 }
 
-// swap parks me where the other one is parked, and lets that one run.
+// errands is what a worker does that was entered by the pool and not by the
+// owner: it makes room in somebody's slot, or goes to its own one to end there.
+func (p *Pool[S]) errands(w *Worker[S]) {
+	for p.errand {
+		p.errand = false
+		if p.detour {
+			p.detour = false
+			w.Switch(nil)
+		} else {
+			p.errand, p.detour = true, true
+			p.swap(&w.party, w.home.who)
+		}
+	}
+}
+
+// swap is Switch for the hub, and for errands.
 func (p *Pool[S]) swap(me, other *party) {
 	s := other.at
 	me.at, other.at, s.who = s, nil, me
-	s.cross()
-	if p.detour {
-		p.detour = false
-		p.swap(me, &p.hub)
+	s.yielder = !s.yielder
+	if s.yielder {
+		s.next()
+	} else {
+		s.yield(struct{}{})
 	}
 }
 
@@ -132,7 +141,7 @@ func (w *Worker[S]) G() uintptr { return w.g }
 func (w *Worker[S]) main(yield func(struct{}) bool) {
 	w.home.yield = yield
 	w.g = Getg()
-	for w.fate == lives {
+	for !w.ending {
 		next := w.pool.body(w)
 		w.pool.idle = append(w.pool.idle, w)
 		w.Switch(next)
@@ -163,11 +172,11 @@ func (p *Pool[S]) Trim(keep, n int) {
 // bringHome lets w park in its own slot. At its end it releases who is parked
 // there, so that has to be the hub, which enters it from there.
 func (p *Pool[S]) bringHome(w *Worker[S]) {
-	w.fate = ends
 	if w.at != &w.home {
-		w.fate = toHome
+		p.errand = true
 		p.swap(&p.hub, &w.party)
 	}
+	w.ending = true
 }
 
 // bury ends a worker that called Goexit. The Goexit travels on to whoever is
