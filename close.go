@@ -9,7 +9,8 @@ func (l *Loop) AddCloser(c io.Closer) (remove func()) {
 	l.check("Loop.AddCloser")
 	e := &closer{c: c, index: len(l.closers)}
 	l.closers = append(l.closers, e)
-	return func() { l.removeCloser(e) }
+	inner := l.loop // not l: holding remove is no reason to expect work from outside
+	return func() { inner.removeCloser(e) }
 }
 
 type closer struct {
