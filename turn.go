@@ -1,5 +1,11 @@
 package asyncio
 
+import (
+	"unsafe"
+
+	"github.com/go-asyncio/asyncio/internal/coro"
+)
+
 // This file is how the loop's tasks take turns: who runs next, and on which
 // worker. A worker that has to wait picks the next one itself and switches
 // straight to it; the hub, the goroutine that called Run, comes in only for
@@ -60,8 +66,35 @@ func (l *loop) nextTask() *task {
 	if !ok {
 		return nil
 	}
+	if l.ready.n >= prefetchFrom {
+		l.prefetch()
+	}
 	l.next()
 	return t
+}
+
+// prefetchFrom is how many have to be ready for their memory to be cold.
+const prefetchFrom = 256
+
+// prefetch asks for the memory of those that are soon to run, step by step,
+// because each step reads what the one before has asked for.
+func (l *loop) prefetch() {
+	if t, ok := l.ready.at(12).(*task); ok {
+		coro.Prefetch(uintptr(unsafe.Pointer(t)))
+		coro.Prefetch(uintptr(unsafe.Pointer(t))+128)
+	}
+	if t, ok := l.ready.at(9).(*task); ok && t.w != nil {
+		t.w.Prefetch(coro.ItsSelf)
+	}
+	if t, ok := l.ready.at(6).(*task); ok && t.w != nil {
+		t.w.Prefetch(coro.ItsStack)
+	}
+	if t, ok := l.ready.at(4).(*task); ok && t.w != nil {
+		t.w.Prefetch(coro.ItsSwitch)
+	}
+	if t, ok := l.ready.at(2).(*task); ok && t.w != nil {
+		t.w.Prefetch(coro.ItsSwitchState)
+	}
 }
 
 // work is what a worker does: its task, and then those that are next and not

@@ -4,15 +4,15 @@ import "iter"
 
 // A Worker is one coroutine with the owner's state S.
 type Worker[S any] struct {
+	party
+	g      uintptr
+	sp     uintptr // where its stack was when it last suspended, to prefetch
+	pool   *Pool[S]
+	ending bool // the next to enter it wants it to return
+	home   slot // where it was parked before it first ran, and ends
+
 	// State is the owner's; the package never looks at it.
 	State S
-
-	party
-	g    uintptr
-	pool *Pool[S]
-	home slot // where it was parked before it first ran, and ends
-
-	ending bool // the next to enter it wants it to return
 }
 
 // party is who takes part in switches: a worker, or the hub.
@@ -94,6 +94,7 @@ func (w *Worker[S]) Switch(to *Worker[S]) {
 		other = &to.party
 	}
 	s := other.at
+	w.sp = stackPointer()
 	w.at, other.at, s.who = s, nil, &w.party
 	s.yielder = !s.yielder
 	if s.yielder {
