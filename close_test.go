@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"testing"
 
 	"github.com/go-asyncio/asyncio"
@@ -44,5 +45,5 @@ func TestAddCloser_removeIsHeld_deadlocksAreStillReported(t *testing.T) {
 	if !errors.As(err, &deadlock) {
 		t.Errorf("Run = %v, want a deadlock", err)
 	}
-	_ = remove
+	runtime.KeepAlive(remove)
 }
