@@ -5,6 +5,7 @@ import "context"
 // An Event is a flag that tasks can wait for. It belongs to one loop. The zero
 // Event is not set.
 type Event struct {
+	home
 	queue WaitQueue
 	set   bool
 }
@@ -12,12 +13,16 @@ type Event struct {
 // Set sets the flag and wakes all that wait. They go on even if the flag is
 // cleared before they run.
 func (e *Event) Set() {
+	e.check("Event.Set")
 	e.set = true
 	e.queue.WakeAll()
 }
 
 // Clear resets the flag.
-func (e *Event) Clear() { e.set = false }
+func (e *Event) Clear() {
+	e.check("Event.Clear")
+	e.set = false
+}
 
 // IsSet reports whether the flag is set.
 func (e *Event) IsSet() bool { return e.set }
@@ -29,7 +34,20 @@ func (e *Event) Wait(ctx context.Context) error {
 	if e.set {
 		return nil
 	}
-	return e.queue.Wait(ctx, waitEvent)
+	w, err := e.running(ctx)
+	if err != nil {
+		return err
+	}
+	return w.State.wait(ctx, &e.queue, waitEvent)
+}
+
+// String shows whether the event is set, and how many tasks wait.
+func (e *Event) String() string {
+	state := "not set"
+	if e.set {
+		state = "set"
+	}
+	return "an Event (" + state + e.queue.waiting()
 }
 
 var waitEvent Waitable = waitFor("an Event")

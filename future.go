@@ -2,7 +2,6 @@ package asyncio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -174,8 +173,6 @@ func (f *future) observe() {
 		f.extra = nil
 	}
 }
-
-var errOtherLoop = errors.New("asyncio: Await: what is awaited belongs to another event loop; use RunThreadsafe")
 
 // Done reports whether the future has a result, an error or a cancellation.
 func (f *Future[T]) Done() bool { return f.state != pending }

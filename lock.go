@@ -28,6 +28,9 @@ func (k *Lock) Acquire(ctx context.Context) error {
 		k.owner = t
 		return nil
 	}
+	if k.owner != nil && k.owner.scope.loop != t.scope.loop {
+		return errOtherLoop
+	}
 	return w.State.wait(ctx, &k.queue, k)
 }
 
@@ -63,6 +66,14 @@ func (k *Lock) Do(ctx context.Context, fn func() error) error {
 
 // Locked reports whether the lock is held.
 func (k *Lock) Locked() bool { return k.owner != nil }
+
+// String shows who holds the lock, and how many tasks wait for it.
+func (k *Lock) String() string {
+	if k.owner == nil {
+		return "a Lock (open)"
+	}
+	return "a Lock (held by " + k.owner.Name() + k.queue.waiting()
+}
 
 // WaitName names the lock and its holder in reports.
 func (k *Lock) WaitName() string {

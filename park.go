@@ -66,32 +66,36 @@ type WaitQueue struct {
 // that, and the task is not in line any more. Under a done context the task
 // yields once, so that a loop of failing waits cannot starve others.
 func (q *WaitQueue) Wait(ctx context.Context, what Waitable) error {
-	return q.wait(ctx, what, false)
+	w, err := running(ctx)
+	if err != nil {
+		return err
+	}
+	return w.State.wait(ctx, q, what)
 }
 
 // WaitIO is [WaitQueue.Wait] for what happens outside the loop, like data on a
 // socket: with tasks parked so there is no deadlock.
 func (q *WaitQueue) WaitIO(ctx context.Context, what Waitable) error {
-	return q.wait(ctx, what, true)
-}
-
-func (q *WaitQueue) wait(ctx context.Context, what Waitable, io bool) error {
 	w, err := running(ctx)
 	if err != nil {
 		return err
 	}
 	l := w.State.task.scope.loop
-	if io {
-		l.outside++
-		defer func() { l.outside-- }()
-	}
-	return w.State.wait(ctx, q, what)
+	l.outside++
+	err = w.State.wait(ctx, q, what)
+	l.outside--
+	return err
 }
 
 // Wake lets up to n tasks go on, in the order of their waiting, and returns how
 // many it were. They run in the next turn.
+//
+// It panics on a goroutine that is not the loop's, if a task waits.
 func (q *WaitQueue) Wake(n int) int {
 	woken := 0
+	if q.head != nil {
+		q.head.State.task.scope.loop.check("WaitQueue.Wake")
+	}
 	for ; woken < n && q.head != nil; woken++ {
 		w := q.head
 		w.State.task.scope.loop.wake(w, nil)
@@ -109,6 +113,18 @@ func (q *WaitQueue) Len() int {
 		n++
 	}
 	return n
+}
+
+// waiting is the end of a primitive's description.
+func (q *WaitQueue) waiting() string {
+	switch n := q.Len(); n {
+	case 0:
+		return ")"
+	case 1:
+		return ", 1 waits)"
+	default:
+		return fmt.Sprintf(", %d wait)", n)
+	}
 }
 
 // Empty reports whether no task waits.
@@ -169,6 +185,9 @@ func running(ctx context.Context) (*worker, error) {
 
 // wait parks the task under ctx, in the line q if there is one.
 func (p *parking) wait(ctx context.Context, q *WaitQueue, what Waitable) error {
+	if q != nil && q.head != nil && q.head.State.task.scope.loop != p.task.scope.loop {
+		return errOtherLoop
+	}
 	s, ok := ctx.(*scope)
 	if !ok {
 		var kind ctxKind
@@ -197,31 +216,16 @@ func (p *parking) waitForeign(ctx context.Context, q *WaitQueue, what Waitable) 
 		p.yield()
 		return context.Cause(ctx)
 	}
-	l, over := p.task.scope.loop, false
-	stop := context.AfterFunc(ctx, func() {
-		l.post(func() {
-			if !over && p.parked {
-				l.wake(p.worker, context.Cause(ctx))
-			}
-		})
+	f := p.task.scope.loop.watchForeign(ctx, func(cause error) {
+		if p.parked {
+			p.task.scope.loop.wake(p.worker, cause)
+		}
 	})
-	l.outside++
+	defer f.unwatch()
 	if q != nil {
 		q.push(p.worker)
 	}
-	err := p.park(nil, what)
-	over = true
-	l.outside--
-	stop()
-	return err
-}
-
-// suspend lets whoever is next run, until the task is ready and next itself.
-func (p *parking) suspend() {
-	w := p.worker
-	if to := p.task.scope.loop.successor(); to != w {
-		w.Switch(to)
-	}
+	return p.park(nil, what)
 }
 
 // park suspends the task until loop.wake, and returns what that brought.
@@ -231,7 +235,9 @@ func (p *parking) park(s *scope, what Waitable) error {
 		return p.refuse()
 	}
 	p.scope, p.what, p.parked = s, what, true
-	p.suspend()
+	if to := l.successor(); to != p.worker {
+		p.worker.Switch(to)
+	}
 	p.what = nil
 	err := p.err
 	p.err = nil
@@ -246,7 +252,9 @@ func (p *parking) yield() {
 	}
 	l.ready.push(p.task)
 	p.what = waitTurn
-	p.suspend()
+	if to := l.successor(); to != p.worker {
+		p.worker.Switch(to)
+	}
 	p.what = nil
 }
 
@@ -255,9 +263,12 @@ var waitTurn Waitable = waitFor("its turn")
 // join suspends the task until what it owns has ended. Nothing cancels that but
 // the end of what is owned, which is cancelled itself.
 func (p *parking) join(q *WaitQueue, what Waitable) {
+	l := p.task.scope.loop
 	q.push(p.worker)
 	p.scope, p.what, p.parked = nil, what, true
-	p.suspend()
+	if to := l.successor(); to != p.worker {
+		p.worker.Switch(to)
+	}
 	p.what, p.err = nil, nil
 }
 

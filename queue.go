@@ -20,16 +20,17 @@ var (
 // promised is set aside, so nobody overtakes, and nothing is lost if it is
 // cancelled in the same turn.
 type Queue[T any] struct {
-	items   []T // a ring
-	head    int
-	len     int
-	max     int // 0: no limit
-	getters WaitQueue
-	putters WaitQueue
-	items4  int // items promised to getters that were woken
-	room4   int // room promised to putters that were woken
-	open    int // items put and not yet reported done
-	idle    WaitQueue
+	home
+	items         []T // a ring
+	head          int
+	len           int
+	max           int // 0: no limit
+	getters       WaitQueue
+	putters       WaitQueue
+	promisedItems int // to getters that were woken
+	promisedRoom  int // to putters that were woken
+	open          int // items put and not yet reported done
+	idle          WaitQueue
 }
 
 // NewQueue returns a queue for at most limit items; 0 means any number. It
@@ -45,7 +46,7 @@ func NewQueue[T any](limit int) *Queue[T] {
 //
 // If ctx is done or ends first, Put returns its cause and v is not added.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
-	w, err := running(ctx)
+	w, err := q.running(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 		if err := w.State.wait(ctx, &q.putters, waitRoom); err != nil {
 			return err
 		}
-		q.room4--
+		q.promisedRoom--
 	}
 	q.add(v)
 	return nil
@@ -61,6 +62,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 
 // TryPut adds v if there is room now, or returns [ErrQueueFull].
 func (q *Queue[T]) TryPut(v T) error {
+	q.check("Queue.TryPut")
 	if q.Full() {
 		return ErrQueueFull
 	}
@@ -72,10 +74,10 @@ func (q *Queue[T]) TryPut(v T) error {
 //
 // If ctx is done or ends first, Get returns its cause and removes none.
 func (q *Queue[T]) Get(ctx context.Context) (T, error) {
-	w, err := running(ctx)
+	w, err := q.running(ctx)
 	if err == nil && (q.Empty() || causeNow(ctx) != nil) {
 		if err = w.State.wait(ctx, &q.getters, waitItem); err == nil {
-			q.items4--
+			q.promisedItems--
 		}
 	}
 	if err != nil {
@@ -87,6 +89,7 @@ func (q *Queue[T]) Get(ctx context.Context) (T, error) {
 
 // TryGet removes the first item if there is one now, or returns [ErrQueueEmpty].
 func (q *Queue[T]) TryGet() (T, error) {
+	q.check("Queue.TryGet")
 	if q.Empty() {
 		var zero T
 		return zero, ErrQueueEmpty
@@ -103,7 +106,7 @@ func (q *Queue[T]) add(v T) {
 	q.len++
 	q.open++
 	if q.getters.head != nil {
-		q.items4 += q.getters.Wake(1)
+		q.promisedItems += q.getters.Wake(1)
 	}
 }
 
@@ -116,7 +119,7 @@ func (q *Queue[T]) take() T {
 	q.head = (q.head + 1) & (len(q.items) - 1)
 	q.len--
 	if q.putters.head != nil {
-		q.room4 += q.putters.Wake(1)
+		q.promisedRoom += q.putters.Wake(1)
 	}
 	return v
 }
@@ -130,13 +133,13 @@ func (q *Queue[T]) grow() {
 }
 
 // Len returns the number of items that are free to be taken.
-func (q *Queue[T]) Len() int { return q.len - q.items4 }
+func (q *Queue[T]) Len() int { return q.len - q.promisedItems }
 
 // Empty reports whether Get would have to wait.
 func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
 
 // Full reports whether Put would have to wait.
-func (q *Queue[T]) Full() bool { return q.max > 0 && q.len+q.room4 >= q.max }
+func (q *Queue[T]) Full() bool { return q.max > 0 && q.len+q.promisedRoom >= q.max }
 
 // Limit returns the most items that the queue holds, 0 if any number.
 func (q *Queue[T]) Limit() int { return q.max }
@@ -144,6 +147,7 @@ func (q *Queue[T]) Limit() int { return q.max }
 // TaskDone says that the work for one item that was got is done. It panics if
 // it is called more often than there were items.
 func (q *Queue[T]) TaskDone() {
+	q.check("Queue.TaskDone")
 	if q.open == 0 {
 		panic("asyncio: Queue.TaskDone: called more often than items were put")
 	}
@@ -159,7 +163,11 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	if q.open == 0 {
 		return nil
 	}
-	return q.idle.Wait(ctx, waitJoin)
+	w, err := q.running(ctx)
+	if err != nil {
+		return err
+	}
+	return w.State.wait(ctx, &q.idle, waitJoin)
 }
 
 var (

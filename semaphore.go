@@ -8,6 +8,7 @@ import (
 // A Semaphore lets a number of tasks in at a time. It is fair, costs a few
 // nanoseconds and 0 allocations, and belongs to one loop.
 type Semaphore struct {
+	home
 	queue WaitQueue
 	free  int
 }
@@ -25,7 +26,7 @@ func NewSemaphore(n int) *Semaphore {
 // If ctx is done or ends first, Acquire returns its cause and no permit is
 // taken.
 func (s *Semaphore) Acquire(ctx context.Context) error {
-	w, err := running(ctx)
+	w, err := s.running(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,6 +39,7 @@ func (s *Semaphore) Acquire(ctx context.Context) error {
 
 // TryAcquire takes a permit if one is free, and reports whether it did.
 func (s *Semaphore) TryAcquire() bool {
+	s.check("Semaphore.TryAcquire")
 	if s.free == 0 {
 		return false
 	}
@@ -48,6 +50,7 @@ func (s *Semaphore) TryAcquire() bool {
 // Release gives a permit back: to the task that has waited longest, if any
 // waits.
 func (s *Semaphore) Release() {
+	s.check("Semaphore.Release")
 	if s.queue.Wake(1) == 0 {
 		s.free++
 	}
@@ -55,6 +58,11 @@ func (s *Semaphore) Release() {
 
 // Locked reports whether Acquire would have to wait.
 func (s *Semaphore) Locked() bool { return s.free == 0 }
+
+// String shows how many permits are free, and how many tasks wait.
+func (s *Semaphore) String() string {
+	return fmt.Sprintf("a Semaphore (%d free", s.free) + s.queue.waiting()
+}
 
 // WaitName names the semaphore in reports.
 func (s *Semaphore) WaitName() string { return "a Semaphore" }
