@@ -1,0 +1,168 @@
+package aiosql
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// ErrClosed is returned by what is called on a DB after Close.
+var ErrClosed = errors.New("the database is closed")
+
+// A DB is a database with a pool of connections. It belongs to one loop; all coroutines
+// of that loop may use it at once.
+type DB struct {
+	pool    *sql.DB // never called on the loop
+	conns   *asyncio.Semaphore
+	max     int // connections
+	threads *asyncio.ThreadLimiter
+	closed  bool
+	forget  func() // takes pool from the loop's list of what it closes at its end
+}
+
+// An Option changes how a DB works.
+type Option func(*DB)
+
+// WithMaxConns sets how many connections are open at most, and so how many statements
+// run at once. The default is 8.
+func WithMaxConns(n int) Option { return func(db *DB) { db.max = n } }
+
+// Open opens a database by the name of its database/sql driver and the driver's own
+// data source name, and pings it, so that a wrong address or password shows here.
+//
+// Open waits for the driver. When ctx is cancelled, nothing stays open.
+func Open(ctx context.Context, driverName, dsn string, opts ...Option) (*DB, error) {
+	return open(ctx, "open "+driverName, func() (*sql.DB, error) { return sql.Open(driverName, dsn) }, opts)
+}
+
+// OpenDB is Open for a pool of database/sql that is set up already, for instance by
+// sql.OpenDB(connector). The DB takes it over, and closes it also when OpenDB fails. A
+// limit set by its SetMaxOpenConns holds.
+func OpenDB(ctx context.Context, pool *sql.DB, opts ...Option) (*DB, error) {
+	return open(ctx, "open", func() (*sql.DB, error) { return pool, nil }, opts)
+}
+
+func open(ctx context.Context, what string, newPool func() (*sql.DB, error), opts []Option) (*DB, error) {
+	db := &DB{max: 8}
+	for _, opt := range opts {
+		opt(db)
+	}
+	_, err := asyncio.ToThread(context.WithoutCancel(ctx), func() (asyncio.None, error) {
+		return asyncio.None{}, db.connect(ctx, newPool)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("aiosql: %s: %w", what, causeFirst(ctx, err))
+	}
+	db.conns = asyncio.NewSemaphore(db.max)
+	db.threads = asyncio.NewThreadLimiter(db.max + 1) // one for Close
+	db.forget = asyncio.RunningLoop(ctx).AddCloser(db.pool)
+	return db, nil
+}
+
+// connect makes the pool and its first connection, in a thread.
+func (db *DB) connect(ctx context.Context, newPool func() (*sql.DB, error)) error {
+	pool, err := newPool()
+	if err != nil {
+		return err
+	}
+	if limit := pool.Stats().MaxOpenConnections; limit > 0 {
+		db.max = min(db.max, limit)
+	}
+	if db.max < 1 {
+		err = fmt.Errorf("WithMaxConns(%d): at least one connection is needed", db.max)
+	} else {
+		pool.SetMaxIdleConns(db.max)
+		err = pool.PingContext(ctx)
+	}
+	if err != nil {
+		pool.Close()
+		return err
+	}
+	db.pool = pool
+	return nil
+}
+
+// Close refuses new statements, and those that wait for a connection, with ErrClosed,
+// and waits until those under way have ended and all connections are closed. Closing
+// again does nothing. Do not call it from within a Tx block or a range over Query of
+// the same DB: it would wait for itself.
+//
+// When ctx is cancelled, Close returns at once; what is under way closes its connection
+// when it ends.
+func (db *DB) Close(ctx context.Context) error {
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+	db.forget()
+	_, err := inThread(ctx, db, func() (asyncio.None, error) { return asyncio.None{}, db.pool.Close() })
+	for range db.max {
+		if cause := db.conns.Acquire(ctx); cause != nil {
+			return fmt.Errorf("aiosql: close: %w", cause)
+		}
+		defer db.conns.Release()
+	}
+	if err != nil {
+		return fmt.Errorf("aiosql: close: %w", err)
+	}
+	return nil
+}
+
+// inThread runs fn in one of the DB's threads and waits until it has returned, whatever
+// becomes of ctx: fn passes ctx to the driver, which is how cancellation gets there.
+func inThread[T any](ctx context.Context, db *DB, fn func() (T, error)) (T, error) {
+	return asyncio.ToThreadIn(context.WithoutCancel(ctx), db.threads, fn)
+}
+
+// enter waits for a connection to be free.
+func (db *DB) enter(ctx context.Context) error {
+	if err := db.conns.Acquire(ctx); err != nil {
+		return err
+	}
+	if db.closed {
+		db.conns.Release()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (db *DB) leave(context.Context, error) { db.conns.Release() }
+
+func (db *DB) database() *DB { return db }
+
+// start, in a thread, runs the first statement on a connection, which the caller closes.
+// A connection that its server has closed while it was idle shows by ErrBadConn; the
+// next one is tried then, and in the end there is none but a new one.
+func (db *DB) start(ctx context.Context, first func(executor) error) (*sql.Conn, error) {
+	var err error
+	for range db.max + 1 {
+		var conn *sql.Conn
+		if conn, err = db.pool.Conn(ctx); err != nil {
+			return nil, err
+		}
+		if err = startOn(conn, first); err == nil {
+			return conn, nil
+		}
+		if !errors.Is(err, driver.ErrBadConn) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+// startOn closes the connection if first fails or panics.
+func startOn(conn *sql.Conn, first func(executor) error) error {
+	started := false
+	defer func() {
+		if !started {
+			conn.Close()
+		}
+	}()
+	err := first(conn)
+	started = err == nil
+	return err
+}

@@ -1,0 +1,156 @@
+package aiosql_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/aiosql"
+)
+
+// withTable runs body with a database of one connection that has the table t (i).
+func withTable(t *testing.T, body func(ctx context.Context, db *aiosql.DB)) {
+	t.Helper()
+	run(t, func(ctx context.Context) {
+		db := openSQLite(t, ctx, aiosql.WithMaxConns(1))
+		defer db.Close(ctx)
+		mustExec(t, ctx, db, "CREATE TABLE t (i)")
+		body(ctx, db)
+	})
+}
+
+func insert(ctx context.Context, q aiosql.Querier) error {
+	_, err := q.Exec(ctx, "INSERT INTO t VALUES (1)")
+	return err
+}
+
+func TestTx_goodEnd_commits(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		err := db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+			if err := insert(ctx, tx); err != nil {
+				return err
+			}
+			if n := mustCount(t, ctx, tx, "t"); n != 1 {
+				t.Errorf("the transaction sees %d rows of its own, want 1", n)
+			}
+			return nil
+		})
+		if n := mustCount(t, ctx, db, "t"); err != nil || n != 1 {
+			t.Errorf("Tx = %v, and then %d rows", err, n)
+		}
+	})
+}
+
+func TestTx_badEnds_rollBackAndGiveTheConnectionBack(t *testing.T) {
+	mine := errors.New("mine")
+	for name, tc := range map[string]struct {
+		fn   func(ctx context.Context, tx *aiosql.Tx) error
+		want error
+	}{
+		"error":                   {func(ctx context.Context, tx *aiosql.Tx) error { return mine }, mine},
+		"bad SQL":                 {func(ctx context.Context, tx *aiosql.Tx) error { _, err := tx.Exec(ctx, "NONSENSE"); return err }, nil},
+		"panic":                   {func(ctx context.Context, tx *aiosql.Tx) error { panic(mine) }, mine},
+		"Goexit":                  {func(ctx context.Context, tx *aiosql.Tx) error { runtime.Goexit(); return nil }, asyncio.ErrGoexit},
+		"cancelled while waiting": {func(ctx context.Context, tx *aiosql.Tx) error { return asyncio.Sleep(ctx, time.Hour) }, context.DeadlineExceeded},
+		"cancelled, yet nil":      {func(ctx context.Context, tx *aiosql.Tx) error { asyncio.Sleep(ctx, time.Hour); return nil }, context.DeadlineExceeded},
+		"cancelled statement": {func(ctx context.Context, tx *aiosql.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO t "+endless)
+			return err
+		}, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withTable(t, func(ctx context.Context, db *aiosql.DB) {
+				task := asyncio.Go(ctx, func(ctx context.Context) error {
+					return asyncio.Timeout(ctx, 50*time.Millisecond, func(ctx context.Context) error {
+						return db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+							if err := insert(ctx, tx); err != nil {
+								t.Error(err)
+							}
+							return tc.fn(ctx, tx)
+						})
+					})
+				})
+				_, err := task.Await(ctx)
+				if err == nil || (tc.want != nil && !errors.Is(err, tc.want)) {
+					t.Errorf("Tx = %v, want %v", err, tc.want)
+				}
+				if n := mustCount(t, ctx, db, "t"); n != 0 {
+					t.Errorf("%d rows are left", n)
+				}
+			})
+		})
+	}
+}
+
+func TestTx_statementCancelledInside_spoilsTheTransaction(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		err := db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+			if err := insert(ctx, tx); err != nil {
+				return err
+			}
+			asyncio.Timeout(ctx, 20*time.Millisecond, func(ctx context.Context) error {
+				_, err := tx.Exec(ctx, "INSERT INTO t "+endless)
+				return err
+			})
+			if err := insert(ctx, tx); err == nil || !strings.Contains(err.Error(), "rolled back") {
+				t.Errorf("the next statement = %v, want it refused", err)
+			}
+			return nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Tx = %v, want what cancelled the statement", err)
+		}
+		if n := mustCount(t, ctx, db, "t"); n != 0 {
+			t.Errorf("%d rows are left, want none: half of a transaction was kept", n)
+		}
+	})
+}
+
+func TestTx_usedByManyCoroutines_runsOneStatementAfterTheOther(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		err := db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+			return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+				for range 20 {
+					g.Go(func(ctx context.Context) error { return insert(ctx, tx) })
+					g.Go(func(ctx context.Context) error {
+						_, err := aiosql.Collect(aiosql.Query[int](ctx, tx, "SELECT i FROM t"))
+						return err
+					})
+				}
+				return nil
+			})
+		})
+		if n := mustCount(t, ctx, db, "t"); err != nil || n != 20 {
+			t.Errorf("Tx = %v, and then %d rows, want 20", err, n)
+		}
+	})
+}
+
+func TestTx_usedAfterItsEnd_isErrTxDone(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		var kept *aiosql.Tx
+		db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error { kept = tx; return nil })
+		if err := insert(ctx, kept); !errors.Is(err, sql.ErrTxDone) {
+			t.Errorf("Exec = %v, want ErrTxDone", err)
+		}
+	})
+}
+
+func TestTx_cancelledBefore_doesNotBegin(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		cancelled, cancel := asyncio.WithCancel(ctx)
+		cancel(nil)
+		err := db.Tx(cancelled, func(context.Context, *aiosql.Tx) error {
+			t.Error("the block was run")
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Tx = %v, want Canceled", err)
+		}
+	})
+}
