@@ -170,6 +170,22 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	return w.State.wait(ctx, &q.idle, waitJoin)
 }
 
+// String shows how many items there are, and how many tasks wait.
+func (q *Queue[T]) String() string {
+	s := fmt.Sprintf("a Queue (%d", q.Len())
+	if q.max > 0 {
+		s += fmt.Sprintf(" of %d", q.max)
+	}
+	s += " items"
+	if n := q.getters.Len(); n > 0 {
+		s += fmt.Sprintf(", %d get", n)
+	}
+	if n := q.putters.Len(); n > 0 {
+		s += fmt.Sprintf(", %d put", n)
+	}
+	return s + ")"
+}
+
 var (
 	waitRoom Waitable = waitFor("room in a Queue")
 	waitItem Waitable = waitFor("an item of a Queue")
