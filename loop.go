@@ -37,7 +37,8 @@ type loop struct {
 	nextID    uint64
 	tasks     int // not yet ended
 	threads   int // calls of ToThread that are under way
-	outside   int // other reasons for which work may come from outside
+	outside   int // waits for what happens outside the loop
+	foreigns  []*foreign
 
 	pool     *coro.Pool[parking]
 	poller   poller.Poller
@@ -46,8 +47,9 @@ type loop struct {
 	virtual  bool
 	vnow     time.Duration
 	idle     atomic.Bool // sleeping; for the watchdog
-	root     scope       // everything that Run's context ends
-	detached scope       // what only the end of the loop ends
+	root     scope       // above everything that a context of the loop ends
+	detached scope       // above what only the end of the loop ends
+	top      *scope      // that of Run's context while Run runs, or else root
 	limiter  *ThreadLimiter
 	inbox    inbox
 	face     atomic.Pointer[faceRef]
@@ -84,8 +86,9 @@ func newLoop(opts []Option) (*loop, error) {
 	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p, failures: map[*failure]struct{}{}}
 	l.inbox.wake = p.Wake
 	l.pool = coro.NewPool(l.work)
-	l.root = scope{loop: l, parent: context.Background()}
-	l.detached = scope{loop: l, parent: context.Background()}
+	l.root = scope{loop: l, values: context.Background()}
+	l.detached = scope{loop: l, values: context.Background()}
+	l.top = &l.root
 	l.limiter = NewThreadLimiter(c.maxThreads)
 	register(l)
 	return l, nil
@@ -170,7 +173,7 @@ func (l *Loop) CurrentContext() context.Context {
 
 // Context returns the loop's own scope, the parent for tasks that are created
 // from callbacks or before the loop runs.
-func (l *Loop) Context() context.Context { return &l.root }
+func (l *Loop) Context() context.Context { return l.top }
 
 // Time returns the time on the loop's clock, which starts at zero, never goes
 // back, and is virtual if the loop was made so.
@@ -301,7 +304,7 @@ func (l *loop) sleep(patient bool) bool {
 		switch {
 		case len(l.timers.entries) > 0:
 			wait = l.untilTimer()
-		case l.outside == 0 && l.threads == 0 && !(patient && l.held()):
+		case l.outside == 0 && len(l.foreigns) == 0 && l.threads == 0 && !(patient && l.held()):
 			return false
 		}
 		l.idle.Store(true)
@@ -320,6 +323,9 @@ func (l *loop) untilTimer() time.Duration {
 	}
 	if l.threads > 0 {
 		return -1
+	}
+	if l.lookAtForeigns(); l.ready.n > 0 {
+		return 0
 	}
 	l.vnow = max(l.vnow, when)
 	return 0

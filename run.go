@@ -72,15 +72,9 @@ func (l *loop) runMain(ctx context.Context, main func(context.Context) error) er
 		return errors.New("asyncio: Run: called on a running event loop; await main there instead")
 	}
 	defer l.enter("Run")()
-	l.root = scope{loop: l, parent: ctx}
-	l.detached = scope{loop: l, parent: ctx}
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() {
-			l.post(func() { l.root.cancel(context.Cause(ctx)) })
-		})()
-	}
+	defer l.enterContext(ctx)()
 	defer l.startWatchdog()()
-	t := Go(&l.root, main, Name("main"))
+	t := Go(l.top, main, Name("main"))
 	t.observed = true
 	t.addCallback(l, func() {}) // a callback's turn is the hub's, which sees that main is done
 	l.single = false
@@ -88,8 +82,7 @@ func (l *loop) runMain(ctx context.Context, main func(context.Context) error) er
 		defer l.onInterrupt(t)()
 	}
 	deadlock := l.runUntil(t.Done)
-	l.root.cancel(context.Canceled)
-	l.detached.cancel(context.Canceled)
+	l.cancelAll(context.Canceled)
 	if d := l.runUntil(func() bool { return l.tasks == 0 }); deadlock == nil {
 		deadlock = d
 	}
@@ -100,6 +93,35 @@ func (l *loop) runMain(ctx context.Context, main func(context.Context) error) er
 		return join(t.err, deadlock)
 	}
 	return t.err
+}
+
+// enterContext opens the scope below ctx in which a run takes place; leave ends
+// it. It is not a scope as from open: that ctx may be cancelled at any time is
+// no reason to think that what waits will go on.
+func (l *loop) enterContext(ctx context.Context) (leave func()) {
+	s := &scope{loop: l}
+	s.inherit(ctx)
+	s.link(&l.root)
+	l.top = s
+	stop := func() bool { return true }
+	if ctx.Err() != nil {
+		s.end(context.Cause(ctx))
+	} else if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() {
+			l.post(func() { s.cancel(context.Cause(ctx)) })
+		})
+	}
+	return func() {
+		stop()
+		s.leave()
+		l.top = &l.root
+	}
+}
+
+// cancelAll cancels every task.
+func (l *loop) cancelAll(cause error) {
+	l.root.cancelBelow(cause)
+	l.detached.cancelBelow(cause)
 }
 
 // runUntil runs the loop until done. At a deadlock it cancels all tasks with
@@ -114,8 +136,7 @@ func (l *loop) runUntil(done func() bool) error {
 			return deadlock
 		}
 		deadlock = l.report()
-		l.root.cancel(deadlock)
-		l.detached.cancel(deadlock)
+		l.cancelAll(deadlock)
 	}
 	return deadlock
 }

@@ -14,8 +14,9 @@ import (
 // scope is left.
 //
 // The tree belongs to the loop. What other goroutines may do with a context
-// (Err, Done, Value, and context.AfterFunc, on which the standard library's
-// derived contexts stand) goes through the atomic ext alone.
+// goes through what never changes (Value, Deadline) or through the atomic ext
+// (Err, Done, and context.AfterFunc, on which the standard library's derived
+// contexts stand).
 //
 // Why not a context.CancelFunc of the standard library: it costs four
 // allocations and a mutex a scope, and cancelling it wakes goroutines, not
@@ -23,23 +24,24 @@ import (
 type scope struct {
 	loop     *loop
 	task     *task           // whose block this is; nil for the loop's own scopes
-	parent   context.Context // values come from here, and mostly cancellation
+	values   context.Context // where values come from: the nearest context around that is not a scope
+	deadline *time.Time      // the earliest of this scope and those around it, on the wall clock
+	above    *scope          // in whose list this one is, or was when it was left
 	kids     *scope          // first of a circular list, in order of creation
 	next     *scope
 	prev     *scope
 	cause    error // set once, before ext says that the scope has ended
-	deadline *deadline
 	ext      atomic.Pointer[scopeExt]
 }
 
 // scopeExt is what a scope has once somebody else than the loop looks at it,
 // or once it has ended.
 type scopeExt struct {
-	mu    sync.Mutex
-	ended bool
-	done  chan struct{}
-	after map[*func()]struct{}
-	stop  func() bool // ends watching a parent that is not a scope of ours
+	mu      sync.Mutex
+	ended   bool
+	done    chan struct{}
+	after   map[*func()]struct{}
+	foreign *foreign // the context around, if it is not a scope of ours
 }
 
 // endedExt stands for every ended scope that nobody else has looked at.
@@ -72,13 +74,10 @@ func (s *keySpy) Value(key any) any         { s.key = key; return nil }
 // Deadline returns the time on the loop's wall clock at which this scope, or
 // one around it, times out.
 func (s *scope) Deadline() (time.Time, bool) {
-	t, ok := s.parent.Deadline()
-	if s.deadline != nil && s.deadline.timer.Active() {
-		if own := s.loop.wall(s.deadline.timer.when); !ok || own.Before(t) {
-			return own, true
-		}
+	if s.deadline == nil {
+		return time.Time{}, false
 	}
-	return t, ok
+	return *s.deadline, true
 }
 
 // Done returns a channel that is closed when the scope ends, for goroutines;
@@ -128,7 +127,7 @@ func (s *scope) Value(key any) any {
 	case cancelKey:
 		return s.standardCause()
 	}
-	return s.parent.Value(key)
+	return s.values.Value(key)
 }
 
 // standardCause answers context.Cause, which wants one of its own contexts.
@@ -179,8 +178,9 @@ func (s *scope) shared() *scopeExt {
 
 // open makes s a scope below ctx. It starts cancelled if ctx is.
 func (s *scope) open(l *loop, t *task, ctx context.Context) {
-	s.loop, s.task, s.parent = l, t, ctx
+	s.loop, s.task = l, t
 	near, kind := relate(ctx)
+	s.inherit(ctx)
 	switch kind {
 	case ctxScope:
 		s.link(near.standing())
@@ -195,20 +195,33 @@ func (s *scope) open(l *loop, t *task, ctx context.Context) {
 	}
 }
 
+// inherit takes over the values and the deadline of ctx. From a scope it takes
+// what that one has, so that nothing keeps that one in memory.
+func (s *scope) inherit(ctx context.Context) {
+	if around, ok := ctx.(*scope); ok {
+		s.values, s.deadline = around.values, around.deadline
+		return
+	}
+	s.values = ctx
+	if at, ok := ctx.Deadline(); ok {
+		s.deadline = new(at)
+	}
+}
+
+// expires brings the deadline forward to at, which never changes.
+func (s *scope) expires(at *time.Time) {
+	if s.deadline == nil || at.Before(*s.deadline) {
+		s.deadline = at
+	}
+}
+
 // watch cancels s on the loop when ctx, which is not ours, is cancelled.
 func (s *scope) watch(ctx context.Context) {
 	if ctx.Err() != nil {
 		s.end(context.Cause(ctx))
 		return
 	}
-	stop := context.AfterFunc(ctx, func() {
-		s.loop.post(func() { s.cancel(context.Cause(ctx)) })
-	})
-	s.loop.outside++
-	s.shared().stop = func() bool {
-		s.loop.outside--
-		return stop()
-	}
+	s.shared().foreign = s.loop.watchForeign(ctx, s.cancel)
 }
 
 // close leaves a block: what is still below it is cancelled.
@@ -221,16 +234,12 @@ func (s *scope) close() {
 // the scope above: so a task outlives the one that created it, and nothing
 // keeps an ended scope in memory.
 func (s *scope) leave() {
-	up := s.up()
 	for s.kids != nil {
 		k := s.kids
-		k.unlinkFrom(s)
-		if k.parent == context.Context(s) {
-			k.parent = s.parent
-		}
-		k.link(up)
+		k.unlink()
+		k.link(s.above)
 	}
-	s.unlinkFrom(up)
+	s.unlink()
 	s.end(context.Canceled)
 }
 
@@ -243,6 +252,10 @@ func (s *scope) cancel(cause error) {
 	if t := s.task; t != nil && t.w != nil && t.w.State.scope == s {
 		s.loop.wake(t.w, cause)
 	}
+	s.cancelBelow(cause)
+}
+
+func (s *scope) cancelBelow(cause error) {
 	for k := range s.children {
 		k.cancel(cause)
 	}
@@ -268,45 +281,37 @@ func (s *scope) endShared(e *scopeExt, cause error) {
 		return
 	}
 	e.ended, s.cause = true, cause
-	after, stop := e.after, e.stop
-	e.after, e.stop = nil, nil
+	after, foreign := e.after, e.foreign
+	e.after, e.foreign = nil, nil
 	if e.done == nil {
 		e.done = endedExt.done
 	} else {
 		close(e.done)
 	}
 	e.mu.Unlock()
-	if stop != nil {
-		stop()
+	if foreign != nil {
+		foreign.unwatch()
 	}
 	for f := range after {
 		(*f)()
 	}
 }
 
-// up returns the scope in whose list s is.
-func (s *scope) up() *scope {
-	near, kind := relate(s.parent)
-	if kind != ctxScope {
-		return &s.loop.detached
-	}
-	return near.standing()
-}
-
 // standing returns s, or if it has been left the nearest scope above that has
-// not.
+// not. The loop's own are in no list and stand for ever.
 func (s *scope) standing() *scope {
-	for s.next == nil && s != &s.loop.root && s != &s.loop.detached {
-		s = s.up()
+	for s.next == nil && s.above != nil {
+		s = s.above
 	}
 	return s
 }
 
-func (s *scope) link(up *scope) {
-	first := up.kids
+func (s *scope) link(above *scope) {
+	s.above = above
+	first := above.kids
 	if first == nil {
 		s.next, s.prev = s, s
-		up.kids = s
+		above.kids = s
 		return
 	}
 	last := first.prev
@@ -314,15 +319,15 @@ func (s *scope) link(up *scope) {
 	last.next, first.prev = s, s
 }
 
-func (s *scope) unlinkFrom(up *scope) {
+func (s *scope) unlink() {
 	if s.next == nil {
 		return
 	}
-	if up.kids == s {
-		up.kids = s.next
+	if s.above.kids == s {
+		s.above.kids = s.next
 	}
-	if up.kids == s {
-		up.kids = nil
+	if s.above.kids == s {
+		s.above.kids = nil
 	}
 	s.prev.next, s.next.prev = s.next, s.prev
 	s.next, s.prev = nil, nil

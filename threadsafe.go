@@ -41,7 +41,7 @@ func (s *Submission[T]) start(fn Coroutine[T], opts []TaskOption) {
 	t := &submitted[T]{Task: Task[T]{fn: fn}, to: s}
 	t.body = t
 	t.observed = true
-	t.create("RunThreadsafe", &s.loop.root, opts)
+	t.create("RunThreadsafe", s.loop.top, opts)
 	s.task = &t.Task
 	if s.stop {
 		t.scope.cancel(context.Canceled)

@@ -10,6 +10,7 @@ type deadline struct {
 	scope scope
 	timer Timer
 	after time.Duration
+	at    time.Time // when that is, on the wall clock
 }
 
 func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.after}) }
@@ -96,13 +97,14 @@ func newDeadline(ctx context.Context, t *task, d time.Duration) *deadline {
 	l := loopOf("Timeout", ctx)
 	s := &deadline{after: d}
 	s.scope.open(l, t, ctx)
-	s.scope.deadline = s
 	s.timer = newTimer(l, s)
+	s.timer.when = addTime(l.now(), d)
+	s.at = l.wall(s.timer.when)
+	s.scope.expires(&s.at)
 	if d <= 0 {
 		s.fire(nil)
 		return s
 	}
-	s.timer.when = addTime(l.now(), d)
 	l.timers.arm(&s.timer)
 	return s
 }
