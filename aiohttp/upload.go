@@ -1,0 +1,105 @@
+package aiohttp
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// An upload is a task that sends a request's body while the response is waited
+// for, and even read: servers may answer before they have read all, and programs
+// may talk both ways.
+type upload struct {
+	task *asyncio.Task[asyncio.None]
+	done bool
+	halt bool  // it was told to end
+	err  error // why it ended early
+	sent error // the part of the connection in that; nil: the body's fault
+}
+
+const copyBufferBytes = 32 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) }}
+
+// sendBody begins to send the body.
+func (c *conn) sendBody(ctx context.Context, req *http.Request, trace *httptrace.ClientTrace) {
+	up := &upload{}
+	c.upload = up
+	up.task = asyncio.Go(ctx, func(context.Context) error {
+		defer closeBody(req)
+		up.sent, up.err = c.writeBody(req)
+		up.done = true
+		c.sentBody(up, trace)
+		return nil
+	}, asyncio.Name("aiohttp: send body"))
+}
+
+func (c *conn) writeBody(req *http.Request) (sent, err error) {
+	buf := copyBuffers.Get().(*[copyBufferBytes]byte)
+	defer copyBuffers.Put(buf)
+	if n := bodyLength(req); n != unknownLength {
+		return writeSized(c.nc, req.Body, n, buf[:])
+	}
+	return writeChunked(c.nc, req, buf[:])
+}
+
+// sentBody acts on the end of the sending, unless the exchange is over.
+func (c *conn) sentBody(up *upload, trace *httptrace.ClientTrace) {
+	if c.upload != up || up.halt {
+		return
+	}
+	if up.failed() {
+		c.nc.Close() // the server must not take what it got for the whole
+	}
+	c.wroteRequest(up.err, trace)
+}
+
+// failed reports whether the body could not be read to its end, or was not what
+// the request said. The exchange has failed then, whatever the server answers.
+func (u *upload) failed() bool { return u != nil && !u.halt && u.err != nil && u.sent == nil }
+
+// stop ends the sending, if it has not ended.
+func (u *upload) stop() {
+	if !u.done {
+		u.halt = true
+		u.task.Cancel()
+	}
+}
+
+// A heldBody waits for the server's consent (Expect: 100-continue), or for
+// ExpectContinueTimeout to pass without an answer.
+type heldBody struct {
+	send  func()
+	sent  bool
+	close func()
+	timer *asyncio.Timer
+}
+
+func (c *conn) holdBody(ctx context.Context, req *http.Request, trace *httptrace.ClientTrace) {
+	if trace.Wait100Continue != nil {
+		trace.Wait100Continue()
+	}
+	h := &heldBody{close: func() { closeBody(req) }}
+	h.send = func() {
+		if !h.sent {
+			h.sent = true
+			h.timer.Stop()
+			c.sendBody(ctx, req, trace)
+		}
+	}
+	h.timer = c.pool.loop.CallLater(c.pool.t.ExpectContinueTimeout, h.send)
+	c.held = h
+}
+
+// drop gives up on a body that has not been sent. The connection can be used no
+// more: the server may still take what comes next for that body.
+func (h *heldBody) drop() {
+	if !h.sent && h.close != nil {
+		h.timer.Stop()
+		h.close()
+		h.close = nil
+	}
+}
