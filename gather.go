@@ -69,7 +69,11 @@ func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx 
 	room := NewSemaphore(limit)
 	err := Group(ctx, func(ctx context.Context, g *TaskGroup) error {
 		for a := range seq {
-			if err := room.Acquire(ctx); err != nil {
+			err := room.Acquire(ctx)
+			if err == nil {
+				err = causeNow(ctx) // the room may be that of a task which has failed
+			}
+			if err != nil {
 				return err
 			}
 			tasks = append(tasks, Spawn(g, func(ctx context.Context) (B, error) {

@@ -49,7 +49,7 @@ func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, 
 	l.threads++
 	go c.run(fn)
 	if err := w.State.wait(ctx, &c.waiter, waitThread); err != nil {
-		c.abandoned = true
+		c.abandon()
 		return zero, err
 	}
 	return c.value, c.err
@@ -63,6 +63,7 @@ type threadCall[T any] struct {
 	waiter    WaitQueue
 	value     T
 	err       error
+	ended     bool
 	abandoned bool
 }
 
@@ -78,12 +79,27 @@ func (c *threadCall[T]) run(fn func() (T, error)) {
 	c.value, c.err = fn()
 }
 
+// abandon notes that nobody waits any more. The call keeps its permit until it
+// ends, but a virtual clock does not wait for it.
+func (c *threadCall[T]) abandon() {
+	if !c.ended {
+		c.abandoned = true
+		c.loop.threads--
+		c.loop.outside++
+	}
+}
+
 // done takes the result in on the loop.
 func (c *threadCall[T]) done() {
-	c.loop.threads--
+	c.ended = true
+	if c.abandoned {
+		c.loop.outside--
+	} else {
+		c.loop.threads--
+	}
 	c.limit.free.Release()
-	c.waiter.Wake(1)
-	if p, ok := c.err.(*PanicError); ok && c.abandoned {
+	taken := c.waiter.Wake(1) == 1
+	if p, ok := c.err.(*PanicError); ok && !taken {
 		c.loop.exception(ExceptionInfo{Message: "a call in a thread panicked after its task had been cancelled", Err: p})
 	}
 }
