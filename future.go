@@ -31,7 +31,8 @@ type future struct {
 	extra    *futureExtra
 	err      error
 	state    futureState
-	observed bool // somebody has seen how it ended, or will
+	observed bool   // somebody has seen how it ended, or will
+	id       uint32 // of a task, for its name
 }
 
 // futureExtra is what few futures have.

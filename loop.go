@@ -34,7 +34,7 @@ type loop struct {
 	g         uintptr
 	hub       uintptr // the goroutine that runs the loop
 	steps     uint64
-	nextID    uint64
+	nextID    uint32
 	tasks     int // not yet ended
 	threads   int // calls of ToThread that are under way
 	outside   int // waits for what happens outside the loop
@@ -86,8 +86,8 @@ func newLoop(opts []Option) (*loop, error) {
 	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p, failures: map[*failure]struct{}{}}
 	l.inbox.wake = p.Wake
 	l.pool = coro.NewPool(l.work)
-	l.root = scope{loop: l, values: context.Background()}
-	l.detached = scope{loop: l, values: context.Background()}
+	l.root = scope{loop: l, given: &given{values: context.Background()}}
+	l.detached = scope{loop: l, given: &given{values: context.Background()}}
 	l.top = &l.root
 	l.limiter = NewThreadLimiter(c.maxThreads)
 	register(l)

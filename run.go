@@ -105,7 +105,7 @@ func (l *loop) enterContext(ctx context.Context) (leave func()) {
 	l.top = s
 	stop := func() bool { return true }
 	if ctx.Err() != nil {
-		s.end(context.Cause(ctx))
+		s.end(endedBy(context.Cause(ctx)))
 	} else if ctx.Done() != nil {
 		stop = context.AfterFunc(ctx, func() {
 			l.post(func() { s.cancel(context.Cause(ctx)) })
@@ -120,8 +120,8 @@ func (l *loop) enterContext(ctx context.Context) (leave func()) {
 
 // cancelAll cancels every task.
 func (l *loop) cancelAll(cause error) {
-	l.root.cancelBelow(cause)
-	l.detached.cancelBelow(cause)
+	l.root.cancelBelow(endedBy(cause))
+	l.detached.cancelBelow(endedBy(cause))
 }
 
 // runUntil runs the loop until done. At a deadlock it cancels all tasks with

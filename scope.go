@@ -2,6 +2,8 @@ package asyncio
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,16 +24,20 @@ import (
 // allocations and a mutex a scope, and cancelling it wakes goroutines, not
 // tasks, so every wait would need one.
 type scope struct {
-	loop     *loop
-	task     *task           // whose block this is; nil for the loop's own scopes
-	values   context.Context // where values come from: the nearest context around that is not a scope
-	deadline *time.Time      // the earliest of this scope and those around it, on the wall clock
-	above    *scope          // in whose list this one is, or was when it was left
-	kids     *scope          // first of a circular list, in order of creation
-	next     *scope
-	prev     *scope
-	cause    error // set once, before ext says that the scope has ended
-	ext      atomic.Pointer[scopeExt]
+	loop  *loop
+	task  *task  // whose block this is; nil for the loop's own scopes
+	given *given // shared with the scope around, unless something was added
+	above *scope // in whose list this one is, or was when it was left
+	kids  *scope // first of a circular list, in order of creation
+	next  *scope
+	prev  *scope
+	ext   atomic.Pointer[scopeExt]
+}
+
+// given is what a scope has from the contexts around it, and never changes.
+type given struct {
+	values   context.Context // the nearest context around that is not a scope
+	deadline time.Time       // the earliest, on the wall clock; zero if there is none
 }
 
 // scopeExt is what a scope has once somebody else than the loop looks at it,
@@ -39,13 +45,23 @@ type scope struct {
 type scopeExt struct {
 	mu      sync.Mutex
 	ended   bool
+	cause   error // set with ended
 	done    chan struct{}
 	after   map[*func()]struct{}
 	foreign *foreign // the context around, if it is not a scope of ours
 }
 
-// endedExt stands for every ended scope that nobody else has looked at.
-var endedExt = &scopeExt{ended: true, done: closedChan()}
+// endedExt stands for every scope that has ended normally and that nobody else
+// had looked at.
+var endedExt = &scopeExt{ended: true, cause: context.Canceled, done: closedChan()}
+
+// endedBy is endedExt for another cause; all that it cancels share it.
+func endedBy(cause error) *scopeExt {
+	if cause == context.Canceled {
+		return endedExt
+	}
+	return &scopeExt{ended: true, cause: cause, done: endedExt.done}
+}
 
 func closedChan() chan struct{} {
 	c := make(chan struct{})
@@ -74,10 +90,8 @@ func (s *keySpy) Value(key any) any         { s.key = key; return nil }
 // Deadline returns the time on the loop's wall clock at which this scope, or
 // one around it, times out.
 func (s *scope) Deadline() (time.Time, bool) {
-	if s.deadline == nil {
-		return time.Time{}, false
-	}
-	return *s.deadline, true
+	at := s.given.deadline
+	return at, !at.IsZero()
 }
 
 // Done returns a channel that is closed when the scope ends, for goroutines;
@@ -113,11 +127,26 @@ func (s *scope) Cause() error {
 	if e != endedExt {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if !e.ended {
-			return nil
+	}
+	return e.cause
+}
+
+// explains reports whether err says that s was cancelled, and nothing else: an
+// error that came up besides, or a panic, must not be taken for that.
+func (s *scope) explains(err error) bool {
+	cause := s.Cause()
+	if cause == nil {
+		return false
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if several, ok := e.(interface{ Unwrap() []error }); ok && !errors.Is(cause, e) {
+			return !slices.ContainsFunc(several.Unwrap(), func(e error) bool { return !s.explains(e) })
 		}
 	}
-	return s.cause
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		return false
+	}
+	return errors.Is(err, cause) || errors.Is(err, context.Canceled) || errors.Is(err, s.Err())
 }
 
 func (s *scope) Value(key any) any {
@@ -127,7 +156,7 @@ func (s *scope) Value(key any) any {
 	case cancelKey:
 		return s.standardCause()
 	}
-	return s.values.Value(key)
+	return s.given.values.Value(key)
 }
 
 // standardCause answers context.Cause, which wants one of its own contexts.
@@ -185,7 +214,7 @@ func (s *scope) open(l *loop, t *task, ctx context.Context) {
 	case ctxScope:
 		s.link(near.standing())
 		if cause := near.Cause(); cause != nil {
-			s.end(cause)
+			s.end(endedBy(cause))
 		}
 	case ctxForeign:
 		s.link(&l.detached)
@@ -199,26 +228,27 @@ func (s *scope) open(l *loop, t *task, ctx context.Context) {
 // what that one has, so that nothing keeps that one in memory.
 func (s *scope) inherit(ctx context.Context) {
 	if around, ok := ctx.(*scope); ok {
-		s.values, s.deadline = around.values, around.deadline
+		s.given = around.given
 		return
 	}
-	s.values = ctx
+	s.given = &given{values: ctx}
 	if at, ok := ctx.Deadline(); ok {
-		s.deadline = new(at)
+		s.given.deadline = at
 	}
 }
 
-// expires brings the deadline forward to at, which never changes.
-func (s *scope) expires(at *time.Time) {
-	if s.deadline == nil || at.Before(*s.deadline) {
-		s.deadline = at
+// expires notes that the scope ends at a time, in what is given on; g is where.
+func (s *scope) expires(at time.Time, g *given) {
+	if around, ok := s.Deadline(); !ok || at.Before(around) {
+		*g = given{s.given.values, at}
+		s.given = g
 	}
 }
 
 // watch cancels s on the loop when ctx, which is not ours, is cancelled.
 func (s *scope) watch(ctx context.Context) {
 	if ctx.Err() != nil {
-		s.end(context.Cause(ctx))
+		s.end(endedBy(context.Cause(ctx)))
 		return
 	}
 	s.shared().foreign = s.loop.watchForeign(ctx, s.cancel)
@@ -240,38 +270,34 @@ func (s *scope) leave() {
 		k.link(s.above)
 	}
 	s.unlink()
-	s.end(context.Canceled)
+	s.end(endedExt)
 }
 
 // cancel ends s and all below it, and wakes the tasks that wait there.
-func (s *scope) cancel(cause error) {
+func (s *scope) cancel(cause error) { s.cancelAs(endedBy(cause)) }
+
+func (s *scope) cancelAs(end *scopeExt) {
 	if s.Cause() != nil {
 		return
 	}
-	s.end(cause)
+	s.end(end)
 	if t := s.task; t != nil && t.w != nil && t.w.State.scope == s {
-		s.loop.wake(t.w, cause)
+		s.loop.wake(t.w, end.cause)
 	}
-	s.cancelBelow(cause)
+	s.cancelBelow(end)
 }
 
-func (s *scope) cancelBelow(cause error) {
+func (s *scope) cancelBelow(end *scopeExt) {
 	for k := range s.children {
-		k.cancel(cause)
+		k.cancelAs(end)
 	}
 }
 
 // end makes the scope's end visible to everybody.
-func (s *scope) end(cause error) {
-	if e := s.ext.Load(); e == endedExt {
-		return
-	} else if e == nil {
-		s.cause = cause
-		if s.ext.CompareAndSwap(nil, endedExt) {
-			return
-		}
+func (s *scope) end(end *scopeExt) {
+	if !s.ext.CompareAndSwap(nil, end) && s.ext.Load() != endedExt {
+		s.endShared(s.ext.Load(), end.cause)
 	}
-	s.endShared(s.ext.Load(), cause)
 }
 
 func (s *scope) endShared(e *scopeExt, cause error) {
@@ -280,7 +306,7 @@ func (s *scope) endShared(e *scopeExt, cause error) {
 		e.mu.Unlock()
 		return
 	}
-	e.ended, s.cause = true, cause
+	e.ended, e.cause = true, cause
 	after, foreign := e.after, e.foreign
 	e.after, e.foreign = nil, nil
 	if e.done == nil {

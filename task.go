@@ -22,7 +22,6 @@ type task struct {
 	body  body // the Task itself
 	w     *worker
 	info  *taskInfo
-	id    uint64
 }
 
 // body is the typed side of a task.
@@ -147,10 +146,8 @@ func (t *task) finish(err error) {
 	p.task, p.block, p.refused = nil, nil, 0
 	t.w = nil
 	state := finished
-	if err != nil {
-		if cause := t.scope.Cause(); cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled)) {
-			state = cancelled
-		}
+	if err != nil && t.scope.explains(err) {
+		state = cancelled
 	}
 	t.scope.leave()
 	t.settle(l, state, err)
@@ -167,7 +164,7 @@ func (t *task) finish(err error) {
 //
 // If ctx ends first, Await returns its cause; the task goes on.
 func (t *Task[T]) Await(ctx context.Context) (T, error) {
-	if t.scope.loop.current == &t.task && t.scope.loop.on() {
+	if t.scope.loop.on() && t.scope.loop.current == &t.task {
 		return t.value, errors.New("asyncio: Task.Await: a task cannot await itself")
 	}
 	if err := t.await(ctx, t.scope.loop, t); err != nil {
@@ -181,16 +178,21 @@ func (t *Task[T]) Await(ctx context.Context) (T, error) {
 func (t *task) WaitName() string { return t.Name() }
 
 // Cancel cancels the task's context with cause, [context.Canceled] if there is
-// none: each wait of the task fails with it from now on. It reports whether the
-// task was still running and not cancelled yet. It does not wait for the end.
+// none: each wait of the task fails with it from now on. The first cause stays.
+// Cancel reports whether the task was still running. It does not wait for its
+// end.
 func (t *Task[T]) Cancel(cause ...error) bool {
 	t.scope.loop.check("Task.Cancel")
-	if t.state != pending || t.scope.Cause() != nil {
+	if t.state != pending {
 		return false
 	}
 	t.scope.cancel(causeOf(cause))
 	return true
 }
+
+// Cancelling reports whether the task's context is cancelled and the task has
+// not ended yet.
+func (t *task) Cancelling() bool { return t.state == pending && t.scope.Cause() != nil }
 
 // Done reports whether the task has ended.
 func (t *task) Done() bool { return t.state != pending }

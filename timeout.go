@@ -10,7 +10,7 @@ type deadline struct {
 	scope scope
 	timer Timer
 	after time.Duration
-	at    time.Time // when that is, on the wall clock
+	given given
 }
 
 func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.after}) }
@@ -99,8 +99,7 @@ func newDeadline(ctx context.Context, t *task, d time.Duration) *deadline {
 	s.scope.open(l, t, ctx)
 	s.timer = newTimer(l, s)
 	s.timer.when = addTime(l.now(), d)
-	s.at = l.wall(s.timer.when)
-	s.scope.expires(&s.at)
+	s.scope.expires(l.wall(s.timer.when), &s.given)
 	if d <= 0 {
 		s.fire(nil)
 		return s

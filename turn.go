@@ -81,7 +81,7 @@ const prefetchFrom = 256
 func (l *loop) prefetch() {
 	if t, ok := l.ready.at(12).(*task); ok {
 		coro.Prefetch(uintptr(unsafe.Pointer(t)))
-		coro.Prefetch(uintptr(unsafe.Pointer(t))+128)
+		coro.Prefetch(uintptr(unsafe.Pointer(t)) + 128)
 	}
 	if t, ok := l.ready.at(9).(*task); ok && t.w != nil {
 		t.w.Prefetch(coro.ItsSelf)
