@@ -32,18 +32,35 @@ func newTimer(l *loop, due alarm) Timer { return Timer{loop: l, due: due, index:
 
 // Init prepares a Timer that is not armed. fn runs on the loop and must not wait.
 func (t *Timer) Init(l *Loop, fn func()) {
+	mustFunc("Timer.Init", fn)
+	if t.Active() {
+		panic("asyncio: Timer.Init: the Timer is armed; stop it first")
+	}
 	*t = newTimer(l.loop, callback(fn))
 }
 
-// Reset arms the timer to fire after d, whether it was armed or not. A d of
-// zero or less fires in the next turn.
+// Reset arms the timer to fire after d, whether it was armed or not. With a d
+// of zero or less it fires as soon as the loop looks at its timers, which it
+// does when nothing is ready and at least every 64 steps.
 func (t *Timer) Reset(d time.Duration) {
-	t.ResetAt(addTime(t.loop.now(), d))
+	t.check("Timer.Reset")
+	t.arm(addTime(t.loop.now(), d))
 }
 
 // ResetAt arms the timer to fire when the loop's clock reaches when.
 func (t *Timer) ResetAt(when time.Duration) {
-	t.loop.check("Timer.Reset")
+	t.check("Timer.ResetAt")
+	t.arm(when)
+}
+
+func (t *Timer) check(call string) {
+	if t.loop == nil {
+		panic("asyncio: " + call + ": the Timer is not initialised; call Init first")
+	}
+	t.loop.check(call)
+}
+
+func (t *Timer) arm(when time.Duration) {
 	t.queued = false
 	t.when = when
 	t.loop.timers.arm(t)
