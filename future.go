@@ -90,7 +90,7 @@ func NewFuture[T any](l *Loop) *Future[T] {
 // SetResult gives the future its value. It returns [ErrInvalidState] if the
 // future is done already.
 func (f *Future[T]) SetResult(v T) error {
-	if err := f.settable("SetResult"); err != nil {
+	if err := f.settable("Future.SetResult"); err != nil {
 		return err
 	}
 	f.value = v
@@ -104,7 +104,7 @@ func (f *Future[T]) SetError(err error) error {
 	if err == nil {
 		return fmt.Errorf("asyncio: Future.SetError: the error is nil; use SetResult")
 	}
-	if err := f.settable("SetError"); err != nil {
+	if err := f.settable("Future.SetError"); err != nil {
 		return err
 	}
 	f.settle(f.loop, finished, err)
@@ -126,9 +126,9 @@ func (f *Future[T]) Cancel(cause ...error) bool {
 }
 
 func (f *Future[T]) settable(call string) error {
-	f.loop.check("Future." + call)
+	f.loop.check(call)
 	if f.state != pending {
-		return fmt.Errorf("%w: Future.%s: the future is done", ErrInvalidState, call)
+		return fmt.Errorf("%w: %s: the future is done", ErrInvalidState, call)
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 		g.scope.close()
 	}()
 	err = p.within(&g.scope, func(ctx context.Context) error { return fn(ctx, g) })
-	if err != nil && !g.isCancellation(err) {
+	if err != nil && !g.scope.explains(err) {
 		g.fail(err)
 	}
 	for g.running > 0 {
@@ -69,12 +69,6 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 	}
 	normal = true
 	return g.outcome(err)
-}
-
-// isCancellation reports whether err only says that the group was cancelled.
-func (g *TaskGroup) isCancellation(err error) bool {
-	cause := g.scope.Cause()
-	return cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled))
 }
 
 // fail keeps err and cancels what still runs.

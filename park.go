@@ -248,17 +248,14 @@ func (p *parking) park(s *scope, what Waitable) error {
 func (p *parking) yield() {
 	l := p.task.scope.loop
 	if l.closing {
+		p.refuse()
 		return
 	}
 	l.ready.push(p.task)
-	p.what = waitTurn
 	if to := l.successor(); to != p.worker {
 		p.worker.Switch(to)
 	}
-	p.what = nil
 }
-
-var waitTurn Waitable = waitFor("its turn")
 
 // join suspends the task until what it owns has ended. Nothing cancels that but
 // the end of what is owned, which is cancelled itself.

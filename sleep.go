@@ -32,15 +32,14 @@ var waitTimer Waitable = waitFor("a timer")
 
 // Yield lets everybody who is ready have a turn (asyncio's sleep(0)).
 //
-// Under a done ctx it does so, too, and returns the cause.
+// If ctx is done then, Yield returns its cause.
 func Yield(ctx context.Context) error {
 	w, err := running(ctx)
 	if err != nil {
 		return err
 	}
-	err = causeNow(ctx)
 	w.State.yield()
-	return err
+	return causeNow(ctx)
 }
 
 // causeNow returns why ctx is done, or nil.

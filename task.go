@@ -253,7 +253,7 @@ func (t *task) condition() string {
 		return "running"
 	case t.w == nil:
 		return "not started yet"
-	case t.w.State.what != nil:
+	case t.w.State.parked && t.w.State.what != nil:
 		return "waits for " + t.w.State.what.WaitName()
 	default:
 		return "ready"
