@@ -1,0 +1,172 @@
+//! What ours/tasks and ours/echo do, on tokio's current-thread runtime.
+//!
+//! Usage: tokio-peer WHAT [N]
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot, Mutex};
+use tokio::task::{spawn, yield_now};
+
+const ROUNDS: usize = 100_000;
+const YIELDS: usize = 1_000_000;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let n: usize = args.get(2).map_or(0, |a| a.parse().expect("N is a number"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // On a task of its own, as the others: what block_on polls is polled by other rules.
+    let what = args[1].clone();
+    runtime.block_on(async move { spawn(async move { run(&what, n).await }).await.unwrap() });
+}
+
+async fn run(what: &str, n: usize) {
+    match what {
+        "spawn" => measure_ops(n, || spawn_all(n)).await,
+        "spawn-await" => measure_ops(ROUNDS, spawn_await).await,
+        "yield" => measure_ops(YIELDS / n * n, || yields(n, YIELDS / n)).await,
+        "queue" => measure_ops(ROUNDS, queue).await,
+        "lock" => measure_ops(ROUNDS, lock).await,
+        "future" => measure_ops(ROUNDS, future).await,
+        "sleepers" => sleepers(n).await,
+        "echo" => echo(n as u16).await,
+        _ => panic!("no such measurement: {what}"),
+    }
+}
+
+async fn measure_ops<F: Future<Output = ()>>(n: usize, mut f: impl FnMut() -> F) {
+    f().await;
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while times.len() < 3 || begin.elapsed() < Duration::from_secs(1) {
+        let start = Instant::now();
+        f().await;
+        times.push(start.elapsed().as_nanos() as f64 / n as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    println!("ns {:.1}", times[times.len() / 2]);
+}
+
+async fn spawn_all(n: usize) {
+    let tasks: Vec<_> = (0..n).map(|_| spawn(async {})).collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+async fn spawn_await() {
+    for _ in 0..ROUNDS {
+        spawn(async {}).await.unwrap();
+    }
+}
+
+async fn yields(tasks: usize, each: usize) {
+    let turns = move || async move {
+        for _ in 0..each {
+            yield_now().await;
+        }
+    };
+    let tasks: Vec<_> = (0..tasks).map(|_| spawn(turns())).collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+async fn queue() {
+    let (ping, mut ping_out) = mpsc::channel(1);
+    let (pong, mut pong_out) = mpsc::channel(1);
+    let partner = spawn(async move {
+        while let Some(v) = ping_out.recv().await {
+            pong.send(v).await.unwrap();
+        }
+    });
+    for i in 0..ROUNDS / 2 {
+        ping.send(i).await.unwrap();
+        pong_out.recv().await.unwrap();
+    }
+    drop(ping);
+    partner.await.unwrap();
+}
+
+async fn lock() {
+    let mu = Arc::new(Mutex::new(()));
+    let turns = |mu: Arc<Mutex<()>>| async move {
+        for _ in 0..ROUNDS / 2 {
+            let guard = mu.lock().await;
+            yield_now().await;
+            drop(guard);
+            yield_now().await;
+        }
+    };
+    let (a, b) = (spawn(turns(mu.clone())), spawn(turns(mu)));
+    a.await.unwrap();
+    b.await.unwrap();
+}
+
+struct Ball {
+    number: usize,
+    back: oneshot::Sender<Ball>,
+}
+
+/// Hits the ball back until it has been hit ROUNDS times.
+async fn play(mut ball: Ball) {
+    while ball.number < ROUNDS {
+        let (back, answer) = oneshot::channel();
+        let number = ball.number + 1;
+        ball.back.send(Ball { number, back }).ok().unwrap();
+        if number >= ROUNDS {
+            return;
+        }
+        ball = answer.await.unwrap();
+    }
+}
+
+async fn future() {
+    let (back, first) = oneshot::channel();
+    let partner = spawn(async move { play(first.await.unwrap()).await });
+    play(Ball { number: 0, back }).await;
+    partner.await.unwrap();
+}
+
+async fn sleepers(n: usize) {
+    let before = resident();
+    let start = Instant::now();
+    let asleep = Arc::new(AtomicUsize::new(0));
+    for _ in 0..n {
+        let asleep = asleep.clone();
+        spawn(async move {
+            asleep.fetch_add(1, Relaxed);
+            tokio::time::sleep(Duration::from_secs(3600)).await
+        });
+    }
+    while asleep.load(Relaxed) < n {
+        yield_now().await;
+    }
+    let took = start.elapsed();
+    println!("ns {:.0}", took.as_nanos() as f64 / n as f64);
+    println!("rss-bytes {:.0}", (resident() - before) as f64 / n as f64);
+    std::process::exit(0); // a million tasks need not be dropped one by one
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+async fn echo(port: u16) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    loop {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        connection.set_nodelay(true).unwrap();
+        spawn(async move {
+            let mut buffer = [0; 512];
+            while let Ok(n @ 1..) = connection.read(&mut buffer).await {
+                if connection.write_all(&buffer[..n]).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}

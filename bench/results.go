@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+const (
+	resultsFile = "results.json" // every single run; RESULTS.md is written from it
+	reportFile  = "RESULTS.md"
+)
+
+// results hold the last run of each part.
+type results map[string]partResult
+
+type partResult struct {
+	Date     string
+	Machine  string
+	Versions string
+	Runs     int
+	Rows     []rowResult
+}
+
+type rowResult struct {
+	What   string
+	Values map[string]map[string][]float64 // by contender and metric, one number a run
+}
+
+func (r rowResult) add(contender string, got values) {
+	if r.Values[contender] == nil {
+		r.Values[contender] = map[string][]float64{}
+	}
+	for name, value := range got {
+		r.Values[contender][name] = append(r.Values[contender][name], value)
+	}
+}
+
+func loadResults() (results, error) {
+	r := results{}
+	text, err := os.ReadFile(resultsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w; delete it to begin anew", resultsFile, err)
+	}
+	return r, nil
+}
+
+func (r results) save() error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(resultsFile, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(reportFile, []byte(r.report()), 0o644)
+}
+
+// report renders the whole of RESULTS.md.
+func (r results) report() string {
+	var sections strings.Builder
+	for _, p := range parts {
+		if result, ok := r[p.name]; ok {
+			sections.WriteString(p.render(result))
+		}
+	}
+	text := sections.String()
+	return fmt.Sprintf(`# asyncio beside its peers
+
+Written by `+"`bench/run`"+`; every single run is in %s. Each number is the median of alternating
+runs; in brackets is the ratio of ours to that peer's. README.md says what is measured, and what makes it fair.
+
+Targets reached: %d of %d.
+
+%s`, resultsFile, strings.Count(text, reached), strings.Count(text, reached)+strings.Count(text, missed), text)
+}
+
+const (
+	reached = "**reached**"
+	missed  = "**missed**"
+)
+
+// render writes the part's section: a table for each group of rows with the same contenders.
+func (p part) render(result partResult) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s\n\n`bench/run %s`, %s, medians of %d. %s\n%s\n",
+		p.title, p.note, p.name, result.Date, result.Runs, result.Machine, result.Versions)
+	columns := ""
+	for _, r := range p.rows() {
+		values := result.row(r.what)
+		if header := r.header(); header != columns {
+			columns = header
+			b.WriteString("\n" + header)
+		}
+		for _, m := range r.metrics {
+			b.WriteString(r.line(m, values))
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func (p partResult) row(what string) rowResult {
+	for _, r := range p.Rows {
+		if r.What == what {
+			return r
+		}
+	}
+	return rowResult{What: what}
+}
+
+func (r row) header() string {
+	names := make([]string, len(r.contenders))
+	for i, c := range r.contenders {
+		names[i] = c.name
+	}
+	return fmt.Sprintf("| what | %s | target |\n|---|%s---|\n", strings.Join(names, " | "), strings.Repeat("--:|", len(names)))
+}
+
+func (r row) line(m metric, result rowResult) string {
+	cells := []string{r.what + ", " + m.unit}
+	ours, measured := result.median(r.contenders[0].name, m.name)
+	for i, c := range r.contenders {
+		value, ok := result.median(c.name, m.name)
+		switch {
+		case !ok:
+			cells = append(cells, "–")
+		case i == 0 || !measured || value == 0:
+			cells = append(cells, number(value))
+		default:
+			cells = append(cells, fmt.Sprintf("%s (%.2f)", number(value), ours/value))
+		}
+	}
+	var verdicts []string
+	for _, t := range m.targets {
+		verdicts = append(verdicts, t.verdict(ours, measured, m, result))
+	}
+	return "| " + strings.Join(append(cells, strings.Join(verdicts, "; ")), " | ") + " |\n"
+}
+
+func (r rowResult) median(contender, metric string) (float64, bool) {
+	numbers := r.Values[contender][metric]
+	if len(numbers) == 0 {
+		return 0, false
+	}
+	return median(numbers), true
+}
+
+func (t target) verdict(ours float64, measured bool, m metric, result rowResult) string {
+	against := ""
+	if t.peer != "" {
+		peer, ok := result.median(t.peer, m.name)
+		measured = measured && ok
+		ours /= peer
+		against = " × " + t.peer
+	}
+	limit := "≤ " + number(t.atMost) + against
+	ok := ours <= t.atMost
+	if t.atLeast > 0 {
+		limit = "≥ " + number(t.atLeast) + against
+		ok = ours >= t.atLeast
+	}
+	switch {
+	case !measured:
+		return limit + ": not measured"
+	case ok:
+		return limit + ": " + reached
+	}
+	return limit + ": " + missed
+}
+
+// number prints three significant digits, and whole numbers from a hundred up.
+func number(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v == float64(int(v)):
+		return fmt.Sprint(int(v))
+	}
+	return fmt.Sprintf("%.3g", v)
+}
