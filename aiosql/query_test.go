@@ -28,7 +28,6 @@ type page struct {
 	Size   sql.Null[int64]
 	Body   []byte
 	Status any
-	hidden int
 	Notes  string `db:"-"`
 }
 

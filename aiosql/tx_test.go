@@ -48,33 +48,48 @@ func TestTx_goodEnd_commits(t *testing.T) {
 
 func TestTx_badEnds_rollBackAndGiveTheConnectionBack(t *testing.T) {
 	mine := errors.New("mine")
+	type block = func(ctx context.Context, tx *aiosql.Tx) error
 	for name, tc := range map[string]struct {
-		fn   func(ctx context.Context, tx *aiosql.Tx) error
-		want error
+		fn     block
+		cancel bool // once fn has begun
+		want   error
 	}{
-		"error":                   {func(ctx context.Context, tx *aiosql.Tx) error { return mine }, mine},
-		"bad SQL":                 {func(ctx context.Context, tx *aiosql.Tx) error { _, err := tx.Exec(ctx, "NONSENSE"); return err }, nil},
-		"panic":                   {func(ctx context.Context, tx *aiosql.Tx) error { panic(mine) }, mine},
-		"Goexit":                  {func(ctx context.Context, tx *aiosql.Tx) error { runtime.Goexit(); return nil }, asyncio.ErrGoexit},
-		"cancelled while waiting": {func(ctx context.Context, tx *aiosql.Tx) error { return asyncio.Sleep(ctx, time.Hour) }, context.DeadlineExceeded},
-		"cancelled, yet nil":      {func(ctx context.Context, tx *aiosql.Tx) error { asyncio.Sleep(ctx, time.Hour); return nil }, context.DeadlineExceeded},
-		"cancelled statement": {func(ctx context.Context, tx *aiosql.Tx) error {
-			_, err := tx.Exec(ctx, "INSERT INTO t "+endless)
-			return err
-		}, context.DeadlineExceeded},
+		"error":   {fn: func(context.Context, *aiosql.Tx) error { return mine }, want: mine},
+		"bad SQL": {fn: func(ctx context.Context, tx *aiosql.Tx) error { _, err := tx.Exec(ctx, "NONSENSE"); return err }},
+		"panic":   {fn: func(context.Context, *aiosql.Tx) error { panic(mine) }, want: mine},
+		"Goexit":  {fn: func(context.Context, *aiosql.Tx) error { runtime.Goexit(); return nil }, want: asyncio.ErrGoexit},
+		"cancelled while waiting": {
+			fn:     func(ctx context.Context, tx *aiosql.Tx) error { return asyncio.Sleep(ctx, time.Hour) },
+			cancel: true, want: context.Canceled,
+		},
+		"cancelled, yet nil": {
+			fn:     func(ctx context.Context, tx *aiosql.Tx) error { asyncio.Sleep(ctx, time.Hour); return nil },
+			cancel: true, want: context.Canceled,
+		},
+		"cancelled statement": {
+			fn: func(ctx context.Context, tx *aiosql.Tx) error {
+				_, err := tx.Exec(ctx, "INSERT INTO t "+endless)
+				return err
+			},
+			cancel: true, want: context.Canceled,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withTable(t, func(ctx context.Context, db *aiosql.DB) {
+				var begun asyncio.Event
 				task := asyncio.Go(ctx, func(ctx context.Context) error {
-					return asyncio.Timeout(ctx, 50*time.Millisecond, func(ctx context.Context) error {
-						return db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
-							if err := insert(ctx, tx); err != nil {
-								t.Error(err)
-							}
-							return tc.fn(ctx, tx)
-						})
+					return db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+						if err := insert(ctx, tx); err != nil {
+							t.Error(err)
+						}
+						begun.Set()
+						return tc.fn(ctx, tx)
 					})
 				})
+				begun.Wait(ctx)
+				if tc.cancel {
+					task.Cancel()
+				}
 				_, err := task.Await(ctx)
 				if err == nil || (tc.want != nil && !errors.Is(err, tc.want)) {
 					t.Errorf("Tx = %v, want %v", err, tc.want)

@@ -35,35 +35,55 @@ import (
 // Open opens the SQLite database in the file at path, and creates it if there is none.
 // The path ":memory:" opens a database in memory that ends with the DB.
 //
-// A path that starts with "file:" is a URI as SQLite defines them, with parameters of
-// SQLite and the driver: "file:site.db?mode=ro&_pragma=synchronous(FULL)". Its pragmas
-// come after ours.
+// A path that starts with "file:" is a URI as SQLite defines them. Its parameters, those
+// of SQLite and those of the driver, come before ours: "file:site.db?_synchronous=FULL",
+// "file:site.db?mode=ro".
 //
 // Open waits for the file to be opened. When ctx is cancelled, nothing stays open.
 func Open(ctx context.Context, path string, opts ...aiosql.Option) (*aiosql.DB, error) {
-	db, err := aiosql.Open(ctx, "sqlite", dataSource(path), opts...)
+	name, err := dataSource(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
+	}
+	db, err := aiosql.Open(ctx, "sqlite", name, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
 	}
 	return db, nil
 }
 
-// settings are for each connection; see the package's documentation.
-const settings = "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_txlock=immediate"
+// settings are the driver's parameters for each connection; see the package's documentation.
+var settings = map[string]string{
+	"_busy_timeout": "10000",
+	"_foreign_keys": "1",
+	"_journal_mode": "WAL",
+	"_synchronous":  "NORMAL",
+	"_txlock":       "immediate",
+}
 
 // inMemory counts databases in memory, since connections find theirs by its name.
 var inMemory atomic.Int64
 
 // dataSource returns the driver's name for the database at path.
-func dataSource(path string) string {
+func dataSource(path string) (string, error) {
+	name, query := "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), ""
 	switch {
 	case path == ":memory:":
 		// Shared by the connections of one DB; a plain :memory: is another one for each.
-		return fmt.Sprintf("file:/aiosql-%d?vfs=memdb&%s", inMemory.Add(1), settings)
+		name, query = fmt.Sprintf("file:/aiosql-%d", inMemory.Add(1)), "vfs=memdb"
 	case strings.HasPrefix(path, "file:"):
-		name, params, _ := strings.Cut(path, "?")
-		return name + "?" + settings + "&" + params
-	default:
-		return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + settings
+		name, query, _ = strings.Cut(path, "?")
 	}
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return "", fmt.Errorf("its parameters: %w", err)
+	}
+	readOnly := params.Get("mode") == "ro"
+	for key, value := range settings {
+		needsWriting := key == "_journal_mode" || key == "_txlock"
+		if !params.Has(key) && !(readOnly && needsWriting) {
+			params.Set(key, value)
+		}
+	}
+	return name + "?" + params.Encode(), nil
 }
