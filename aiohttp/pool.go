@@ -151,6 +151,15 @@ func (p *pool) takeIdle(h *host) *conn {
 	return nil
 }
 
+// quiet reports whether nothing has come on an idle connection: neither its end
+// nor data that nobody asked for, which would pass for the next response. The
+// same goes under TLS: what servers send unasked comes with the handshake, but
+// for the message that ends the session.
+func (c *conn) quiet() bool {
+	r, ok := c.raw.(interface{ Readable() bool })
+	return !ok || !r.Readable()
+}
+
 // connect makes a new connection, when there is room.
 func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace.ClientTrace) (*conn, error) {
 	if err := p.makeRoom(ctx); err != nil {
