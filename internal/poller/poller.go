@@ -64,10 +64,12 @@ type Tryer interface {
 	Accept() (Socket, error)
 }
 
-// Socket is a stream connection, or listens for some. The Tryer's methods, Connect, Arm, SetOwner and Close are
-// the loop's; all others are for any goroutine.
+// Socket is a stream connection, or listens for some. The Tryer's methods, Peek, Connect, Arm, SetOwner
+// and Close are the loop's; all others are for any goroutine.
 type Socket interface {
 	Tryer
+	// Peek returns nil if a Read would have something to return by now, be it the end, and ErrAgain if not.
+	Peek() error
 	// Connect returns nil once Dial's connection stands, or why it never will.
 	Connect() error
 	// SetOwner comes before anything else.
@@ -106,8 +108,12 @@ func Names() []string {
 	return names
 }
 
-// New returns the poller of that name; "" is the best one for this system.
+// New returns the poller of that name; "" is the one that the environment variable ASYNCIO_POLLER names, or else the
+// best one for this system.
 func New(name string) (Poller, error) {
+	if name == "" {
+		name = os.Getenv("ASYNCIO_POLLER")
+	}
 	for _, k := range kinds {
 		if name == "" || name == k.name {
 			return k.open()

@@ -92,6 +92,15 @@ func (s *netSocket) Read(p []byte) (int, error) {
 	return 0, ErrAgain
 }
 
+func (s *netSocket) Peek() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.availableLocked(Read) || s.aborted {
+		return nil
+	}
+	return ErrAgain
+}
+
 func (s *netSocket) Accept() (Socket, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -454,7 +463,8 @@ func (s *netSocket) abortLocked() {
 	case s.conn == nil:
 		s.cancelDial()
 	case s.out.busy && !s.sending:
-		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+		// The peer may be closing, too, and have to get rid of something first.
+		go func() { _, _ = io.Copy(io.Discard, s.conn) }()
 		_ = s.conn.SetWriteDeadline(time.Now().Add(linger))
 	default:
 		s.conn.Close()

@@ -90,6 +90,19 @@ func (s *fdSocket) emptyAfterShortRead() bool {
 	return tcp
 }
 
+func (s *fdSocket) Peek() error {
+	if !s.readable {
+		return ErrAgain
+	}
+	var p [1]byte
+	_, _, err := unix.Recvfrom(s.fd, p[:], unix.MSG_PEEK)
+	if err == unix.EAGAIN {
+		s.readable = s.hangup
+		return ErrAgain
+	}
+	return nil
+}
+
 func (s *fdSocket) Write(p []byte) (int, error) {
 	if !s.writable {
 		return 0, ErrAgain
@@ -190,15 +203,22 @@ func (s *fdSocket) Connect() error {
 
 // Block waits in Go's netpoller. It does not know what the loop's tries know, nor do they learn from it.
 func (s *fdSocket) Block(m Mode, try func(Tryer) bool) error {
-	rc, err := s.SyscallConn()
+	return s.blockRaw(m, func(fd uintptr) bool { return try(tryFD{s, int(fd)}) })
+}
+
+func (s *fdSocket) blockRaw(m Mode, try func(fd uintptr) bool) error {
+	f, err := s.duplicate()
 	if err != nil {
 		return err
 	}
-	do := func(fd uintptr) bool { return try(tryFD{s, int(fd)}) }
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return s.blockError(err)
+	}
 	if m == Read {
-		err = rc.Read(do)
+		err = rc.Read(try)
 	} else {
-		err = rc.Write(do)
+		err = rc.Write(try)
 	}
 	return s.blockError(err)
 }
@@ -216,14 +236,20 @@ func (s *fdSocket) blockError(err error) error {
 	return err
 }
 
-// SyscallConn gives access to the duplicate, which shares everything but its number.
-func (s *fdSocket) SyscallConn() (syscall.RawConn, error) {
-	f, err := s.duplicate()
-	if err != nil {
-		return nil, err
-	}
-	return f.SyscallConn()
+func (s *fdSocket) SyscallConn() (syscall.RawConn, error) { return rawConn{s}, nil }
+
+// rawConn gives Control the loop's descriptor, so that looking at an option makes no duplicate.
+type rawConn struct{ s *fdSocket }
+
+func (c rawConn) Control(fn func(fd uintptr)) error {
+	return c.s.withFD("", func(fd int) error {
+		fn(uintptr(fd))
+		return nil
+	})
 }
+
+func (c rawConn) Read(fn func(fd uintptr) bool) error  { return c.s.blockRaw(Read, fn) }
+func (c rawConn) Write(fn func(fd uintptr) bool) error { return c.s.blockRaw(Write, fn) }
 
 func (s *fdSocket) duplicate() (*os.File, error) {
 	s.mu.Lock()

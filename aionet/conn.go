@@ -1,0 +1,296 @@
+package aionet
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// A Conn is a TCP or Unix stream connection of a loop, and a net.Conn for everybody: see the package's
+// documentation for what that means on the loop and elsewhere, and for what a cancelled call leaves behind.
+//
+// Its methods may be called by several coroutines and goroutines at once. Each Write stays in one piece, whichever
+// world it comes from. In a callback of the loop, which must not wait, calls that would have to fail with
+// [ErrWouldWait].
+type Conn struct {
+	loop    *asyncio.Loop
+	sock    poller.Socket
+	network string
+	remove  func() // from what the loop closes at its end
+	closed  atomic.Bool
+
+	// The loop's:
+	readers, writers asyncio.WaitQueue
+	in, out          deadline
+	streak           int    // calls since one had to wait
+	onReadable       func() // at most once
+	onWritable       func() // each time
+
+	sending order // whose turn it is to write, in either world
+}
+
+// fairness is how many calls in a row may succeed without waiting before the others get a turn.
+const fairness = 64
+
+// newConn takes over the socket. It may be called on any goroutine.
+func newConn(l *asyncio.Loop, network string, s poller.Socket) (*Conn, error) {
+	c := &Conn{loop: l, sock: s, network: network}
+	s.SetOwner(c)
+	if l.OnLoop() {
+		c.remove = l.AddCloser(closer{c})
+		return c, nil
+	}
+	err := l.CallSoonThreadsafe(func() {
+		if !c.closed.Load() {
+			c.remove = l.AddCloser(closer{c})
+		}
+	})
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// closer is the end that comes with the loop's, which is nobody's mistake.
+type closer struct{ c *Conn }
+
+func (e closer) Close() error {
+	e.c.Close()
+	return nil
+}
+
+// Ready is the poller's call: what waits may try again.
+func (c *Conn) Ready(m poller.Mode) {
+	if m&poller.Read != 0 {
+		c.readers.WakeAll()
+		if fn := c.onReadable; fn != nil {
+			c.onReadable = nil
+			c.loop.CallSoon(fn)
+		}
+	}
+	if m&poller.Write != 0 {
+		if c.onWritable != nil {
+			c.onWritable()
+		}
+		c.writers.WakeAll()
+	}
+}
+
+// Read reads up to len(p) bytes, and waits while there are none. It returns io.EOF at the stream's end.
+//
+// It is ended by the context of the running block, the read deadline and Close, and has taken nothing then.
+func (c *Conn) Read(p []byte) (int, error) {
+	ctx := c.loop.CurrentContext()
+	if ctx == nil {
+		return c.readForeign(p)
+	}
+	for {
+		n, err := c.tryRead(ctx, p)
+		if err == nil {
+			return n, nil
+		}
+		if err == poller.ErrAgain {
+			err = c.waitRead(ctx)
+		}
+		if err != nil {
+			return n, c.fail("read", err)
+		}
+	}
+}
+
+// tryRead is a Read that returns poller.ErrAgain where it would wait.
+func (c *Conn) tryRead(ctx context.Context, p []byte) (int, error) {
+	if err := c.may(ctx, &c.readers, &c.in); err != nil {
+		return 0, err
+	}
+	n, err := c.sock.Read(p)
+	if err == nil {
+		c.beFair(ctx)
+	}
+	return n, err
+}
+
+// may reports why the next step of a Read or Write may not be taken.
+func (c *Conn) may(ctx context.Context, q *asyncio.WaitQueue, d *deadline) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	if ctx.Err() != nil {
+		return q.WaitIO(ctx, (*readWait)(c)) // lets others run, and returns the cause
+	}
+	if d.expired {
+		return errDeadline
+	}
+	return nil
+}
+
+func (c *Conn) waitRead(ctx context.Context) error {
+	c.streak = 0
+	if err := c.sock.Arm(poller.Read); err != nil {
+		return err
+	}
+	return c.readers.WaitIO(ctx, (*readWait)(c))
+}
+
+func (c *Conn) beFair(ctx context.Context) {
+	if c.streak++; c.streak >= fairness {
+		c.streak = 0
+		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
+	}
+}
+
+// Write writes all of p, and waits while there is no room. It returns fewer than len(p) only with an error: then
+// that many bytes are on their way.
+//
+// It is ended by the context of the running block, the write deadline and Close.
+func (c *Conn) Write(p []byte) (int, error) {
+	ctx := c.loop.CurrentContext()
+	if ctx == nil {
+		return c.writeForeign(p)
+	}
+	if err := c.sending.acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
+		return 0, c.fail("write", err)
+	}
+	n, err := c.writeAll(ctx, p)
+	c.sending.release(c.loop)
+	return n, c.fail("write", err)
+}
+
+func (c *Conn) writeAll(ctx context.Context, p []byte) (done int, err error) {
+	for {
+		if err := c.may(ctx, &c.writers, &c.out); err != nil {
+			return done, err
+		}
+		n, err := c.sock.Write(p[done:])
+		done += n
+		switch {
+		case err == nil && done == len(p):
+			c.beFair(ctx)
+			return done, nil
+		case err == poller.ErrAgain:
+			err = c.waitWrite(ctx)
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+func (c *Conn) waitWrite(ctx context.Context) error {
+	c.streak = 0
+	if err := c.sock.Arm(poller.Write); err != nil {
+		return err
+	}
+	return c.writers.WaitIO(ctx, (*writeWait)(c))
+}
+
+// Close closes the connection and ends every Read and Write with net.ErrClosed. Data that Write took is still sent.
+// Any goroutine may call it; it does not wait.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return c.fail("close", net.ErrClosed)
+	}
+	if c.loop.OnLoop() {
+		return c.fail("close", c.shut())
+	}
+	c.sock.Abort()
+	if c.loop.CallSoonThreadsafe(func() { _ = c.shut() }) != nil {
+		return c.fail("close", c.sock.Close()) // the loop has ended, so that nobody else does
+	}
+	return nil
+}
+
+func (c *Conn) shut() error {
+	if c.remove != nil {
+		c.remove()
+	}
+	c.in.stop()
+	c.out.stop()
+	err := c.sock.Close()
+	c.Ready(poller.Read | poller.Write)
+	return err
+}
+
+// CloseWrite tells the peer that nothing more will come; reading goes on.
+func (c *Conn) CloseWrite() error { return c.fail("close", c.sock.CloseWrite()) }
+
+// CloseRead makes Read return io.EOF from now on; writing goes on.
+func (c *Conn) CloseRead() error { return c.fail("close", c.sock.CloseRead()) }
+
+// LocalAddr returns this end's address, a *net.TCPAddr or *net.UnixAddr.
+func (c *Conn) LocalAddr() net.Addr { return c.sock.LocalAddr() }
+
+// RemoteAddr returns the peer's address, a *net.TCPAddr or *net.UnixAddr.
+func (c *Conn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
+
+// SetNoDelay says whether TCP sends at once what is written, as it does by default, or gathers small writes.
+func (c *Conn) SetNoDelay(on bool) error { return c.fail("set", c.sock.SetNoDelay(on)) }
+
+// SetKeepAliveConfig changes TCP's keep-alive probes.
+func (c *Conn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
+	return c.fail("set", c.sock.SetKeepAlive(k))
+}
+
+// SyscallConn gives access to the descriptor, for options that have no method here. Control may be used anywhere;
+// Read and Write block the goroutine and must not be called on the loop.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.sock.SyscallConn() }
+
+// Readable reports whether a Read would return at once, with data, the end or an error. It takes nothing and never
+// waits. On the loop only.
+func (c *Conn) Readable() bool {
+	return c.closed.Load() || c.in.expired || c.sock.Peek() != poller.ErrAgain
+}
+
+// OnReadable lets the loop call fn, once, when a Read would return at once: data has come, or the peer has gone, or
+// the connection was closed here. It is for connections that wait without a coroutine. A second call replaces fn;
+// nil takes it back. On the loop only; fn must not wait.
+func (c *Conn) OnReadable(fn func()) error {
+	c.onReadable = fn
+	if fn == nil {
+		return nil
+	}
+	if c.Readable() {
+		c.Ready(poller.Read)
+		return nil
+	}
+	return c.fail("read", c.sock.Arm(poller.Read))
+}
+
+var _ interface {
+	net.Conn
+	syscall.Conn
+} = (*Conn)(nil)
+
+// readWait and writeWait say what a task waits for, should anybody ask.
+type (
+	readWait  Conn
+	writeWait Conn
+)
+
+func (c *readWait) WaitName() string {
+	return "read from " + c.network + " " + addrString(c.sock.RemoteAddr())
+}
+
+func (c *writeWait) WaitName() string {
+	return "write to " + c.network + " " + addrString(c.sock.RemoteAddr())
+}
+
+// deadline is one direction's, on the loop's clock.
+type deadline struct {
+	at      time.Time
+	expired bool
+	timer   *asyncio.Timer // made at the first deadline, then re-armed
+	set     atomic.Uint32  // counts SetDeadline calls, so that the last one wins
+}
+
+func (d *deadline) stop() {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}

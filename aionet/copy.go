@@ -1,0 +1,166 @@
+package aionet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// copyBuffers are shared by all connections: one that has nothing to copy holds none.
+var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// fileAtOnce is how much of a file is sent between two looks at whether to go on.
+const fileAtOnce = 4 << 20
+
+// ReadFrom writes all that r gives; io.Copy uses it. A file is sent by the system itself (sendfile) where that can
+// be, from a thread, so that a slow disk does not stop the loop.
+//
+// It is ended as Write is.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	if f, n, ok := fileOf(r); ok {
+		sent, err := c.sendFile(f, n)
+		if l, ok := r.(*io.LimitedReader); ok {
+			l.N -= sent
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return sent, err
+		}
+	}
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buf)
+	return io.CopyBuffer(onlyWriter{c}, r, buf[:])
+}
+
+type onlyWriter struct{ io.Writer }
+
+// fileOf returns the regular file that r reads, and how much of it.
+func fileOf(r io.Reader) (f *os.File, n int64, ok bool) {
+	n = 1<<63 - 1
+	if l, limited := r.(*io.LimitedReader); limited {
+		r, n = l.R, l.N
+	}
+	if f, ok = r.(*os.File); !ok || n <= 0 {
+		return nil, 0, false
+	}
+	info, err := f.Stat()
+	return f, n, err == nil && info.Mode().IsRegular()
+}
+
+func (c *Conn) sendFile(f *os.File, n int64) (sent int64, err error) {
+	ctx := c.loop.CurrentContext()
+	if ctx == nil {
+		if c.loop.OnLoop() {
+			return 0, c.fail("write", ErrWouldWait)
+		}
+		c.sending.acquireForeign()
+		defer c.sending.release(c.loop)
+		sent, err = c.sendFileForeign(f, n)
+		return sent, c.fail("write", err)
+	}
+	if err := c.sending.acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
+		return 0, c.fail("write", err)
+	}
+	defer c.sending.release(c.loop)
+	if err := c.may(ctx, &c.writers, &c.out); err != nil {
+		return 0, c.fail("write", err)
+	}
+	sent, err = c.sendFileInThread(ctx, f, n)
+	return sent, c.fail("write", err)
+}
+
+// sendFileInThread waits for the thread even when cancelled, as only it knows how much was sent; it is told to stop.
+func (c *Conn) sendFileInThread(ctx context.Context, f *os.File, n int64) (sent int64, err error) {
+	var mu sync.Mutex
+	var stopped, over bool
+	forget := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			stopped = true
+			c.sock.SetDeadline(poller.Write, time.Unix(1, 0))
+		}
+	})
+	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
+		_, err := asyncio.ToThread(ctx, func() (struct{}, error) {
+			sent, err = c.sendFileForeign(f, n)
+			return struct{}{}, nil
+		})
+		return err
+	})
+	forget()
+	mu.Lock()
+	defer mu.Unlock()
+	over = true
+	if stopped {
+		c.sock.SetDeadline(poller.Write, c.out.at)
+		if errors.Is(err, errDeadline) {
+			err = context.Cause(ctx)
+		}
+	}
+	if failed != nil {
+		return 0, failed
+	}
+	return sent, err
+}
+
+func (c *Conn) sendFileForeign(f *os.File, n int64) (sent int64, err error) {
+	for sent < n {
+		part := min(n-sent, fileAtOnce)
+		k, err := c.sock.SendFile(f, part)
+		sent += k
+		if err != nil || k < part {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// WriteTo reads until the end and writes to w; io.Copy uses it. While nothing comes it holds no buffer, so that
+// thousands of idle connections can be copied from.
+//
+// It is ended as Read is.
+func (c *Conn) WriteTo(w io.Writer) (done int64, err error) {
+	for {
+		n, err := c.writeSome(w)
+		done += int64(n)
+		if err == io.EOF {
+			return done, nil
+		}
+		if err == poller.ErrAgain {
+			err = c.fail("read", c.waitRead(c.loop.CurrentContext()))
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+// writeSome hands on what one read gives.
+func (c *Conn) writeSome(w io.Writer) (int, error) {
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buf)
+	var n int
+	var err error
+	if ctx := c.loop.CurrentContext(); ctx == nil {
+		n, err = c.readForeign(buf[:])
+	} else if n, err = c.tryRead(ctx, buf[:]); err != nil && err != poller.ErrAgain {
+		err = c.fail("read", err)
+	}
+	if n == 0 {
+		return 0, err
+	}
+	written, werr := w.Write(buf[:n])
+	if werr == nil && written < n {
+		werr = io.ErrShortWrite
+	}
+	if werr != nil {
+		return written, werr
+	}
+	return written, err
+}

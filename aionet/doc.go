@@ -1,0 +1,49 @@
+// Package aionet is networking on the event loop: TCP and Unix sockets, TLS, servers, name resolution.
+//
+// # The idea
+//
+// A [Conn] is a plain net.Conn, in both worlds. In a coroutine, Read and Write suspend that coroutine and nothing
+// else: bufio, io.Copy, encoding/json and crypto/tls run on it unchanged. On any other goroutine they block that
+// goroutine, in Go's own netpoller and without any help from the loop, so that a library which starts goroutines of
+// its own works, too, even while it holds up the loop.
+//
+//	asyncio.Run(ctx, func(ctx context.Context) error {
+//		ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:8080")
+//		if err != nil {
+//			return err
+//		}
+//		return aionet.Serve(ctx, ln, func(ctx context.Context, c net.Conn) error {
+//			_, err := io.Copy(c, c)
+//			return err
+//		})
+//	})
+//
+// # Cancellation
+//
+// net.Conn's methods take no context; on the loop they obey the innermost block of the running task (a Timeout, a
+// group, the task itself; asyncio.Enter for any other context). What that leaves behind:
+//
+//   - A Read that is cancelled, or whose deadline passes, has taken nothing. What arrives is for the next Read.
+//   - A Write returns how many bytes the system has taken, with the error. The stream is good up to there.
+//   - An Accept leaves the connection in the listener's queue. A Dial leaves nothing.
+//   - A TLS Read or Write may be tried again like a plain one. A handshake may not: close the connection.
+//
+// Under a context that is done already, each call fails at once and takes nothing.
+//
+// # What never to do
+//
+// Do not let a lock that is not the loop's (a sync.Mutex) be held across a Read or Write in one coroutine and be
+// taken in another: the second would stop the loop, and the first could never go on. [TLSConn] is made so that
+// crypto/tls, which does hold locks, is never suspended in a Write.
+//
+// # Costs
+//
+// A Read or Write is one system call, without allocation; one that has to wait adds a switch. A connection costs
+// about 500 bytes and one descriptor, plus one more once a foreign goroutine has used it. A coroutine whose
+// connection always has data lets the others run every 64 calls.
+//
+// # The end
+//
+// Who opened a connection or a listener closes it. What is still open when the loop ends is closed then. [Serve]
+// returns when all its handlers have.
+package aionet

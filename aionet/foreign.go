@@ -1,0 +1,89 @@
+package aionet
+
+import (
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// This file is a Conn on goroutines that are not the loop: they block, in Go's netpoller, and need nothing from the
+// loop. In a callback of the loop nothing may block, so there each call has one try.
+
+func (c *Conn) readForeign(p []byte) (n int, err error) {
+	if c.loop.OnLoop() {
+		return c.readInCallback(p)
+	}
+	if c.closed.Load() {
+		return 0, c.fail("read", errClosed)
+	}
+	blocked := c.sock.Block(poller.Read, func(s poller.Tryer) bool {
+		n, err = s.Read(p)
+		return err != poller.ErrAgain
+	})
+	if blocked != nil {
+		n, err = 0, blocked
+	}
+	return n, c.fail("read", err)
+}
+
+func (c *Conn) writeForeign(p []byte) (done int, err error) {
+	if c.loop.OnLoop() {
+		return c.writeInCallback(p)
+	}
+	c.sending.acquireForeign()
+	defer c.sending.release(c.loop)
+	if c.closed.Load() {
+		return 0, c.fail("write", errClosed)
+	}
+	blocked := c.sock.Block(poller.Write, func(s poller.Tryer) bool {
+		for {
+			var n int
+			n, err = s.Write(p[done:])
+			done += n
+			if err != nil || done == len(p) {
+				return err != poller.ErrAgain
+			}
+		}
+	})
+	if blocked != nil {
+		err = blocked
+	}
+	return done, c.fail("write", err)
+}
+
+func (c *Conn) readInCallback(p []byte) (int, error) {
+	if c.closed.Load() {
+		return 0, c.fail("read", errClosed)
+	}
+	if c.in.expired {
+		return 0, c.fail("read", errDeadline)
+	}
+	n, err := c.sock.Read(p)
+	if err == poller.ErrAgain {
+		err = ErrWouldWait
+	}
+	return n, c.fail("read", err)
+}
+
+func (c *Conn) writeInCallback(p []byte) (int, error) {
+	if c.closed.Load() {
+		return 0, c.fail("write", errClosed)
+	}
+	if c.out.expired {
+		return 0, c.fail("write", errDeadline)
+	}
+	if !c.sending.tryAcquire() {
+		return 0, c.fail("write", ErrWouldWait)
+	}
+	defer c.sending.release(c.loop)
+	done := 0
+	for done < len(p) {
+		n, err := c.sock.Write(p[done:])
+		done += n
+		if err == poller.ErrAgain {
+			err = ErrWouldWait
+		}
+		if err != nil {
+			return done, c.fail("write", err)
+		}
+	}
+	return done, nil
+}

@@ -1,0 +1,195 @@
+package aionet
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync/atomic"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// A Listener waits for connections. It is a net.Listener, on its loop and on other goroutines.
+type Listener struct {
+	loop      *asyncio.Loop
+	sock      poller.Socket
+	network   string
+	tls       *tls.Config // nil: plain
+	remove    func()
+	closed    atomic.Bool
+	acceptors asyncio.WaitQueue // the loop's
+}
+
+// Listen opens a listener at address: "host:port", ":port" or "host:0" (the system chooses) on the networks "tcp",
+// "tcp4" and "tcp6", a path or "@name" on "unix". Closing a Unix listener removes its file.
+//
+// It waits only to look up a name, and is ended by ctx.
+func Listen(ctx context.Context, network, address string, opts ...Option) (*Listener, error) {
+	l := asyncio.RunningLoop(ctx)
+	o := optionsOf(opts)
+	s, err := listen(ctx, l, network, address, o)
+	if err != nil {
+		if _, ok := err.(*net.OpError); !ok {
+			err = &net.OpError{Op: "listen", Net: network, Addr: name{network, address}, Err: err}
+		}
+		return nil, fmt.Errorf("aionet: %w", explain(err))
+	}
+	ln := &Listener{loop: l, sock: s, network: network}
+	s.SetOwner(ln)
+	ln.remove = l.AddCloser(listenerCloser{ln})
+	return ln, nil
+}
+
+// ListenTLS is [Listen] for TLS: Accept returns a *TLSConn, and Serve shakes hands before it calls the handler.
+// The configuration needs a certificate or a way to get one.
+func ListenTLS(ctx context.Context, network, address string, config *tls.Config, opts ...Option) (*Listener, error) {
+	if config == nil || len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil {
+		return nil, fmt.Errorf("aionet: listen %s %s: the TLS configuration has no certificate; set Certificates, GetCertificate or GetConfigForClient", network, address)
+	}
+	ln, err := Listen(ctx, network, address, opts...)
+	if err != nil {
+		return nil, err
+	}
+	ln.tls = config
+	return ln, nil
+}
+
+func listen(ctx context.Context, l *asyncio.Loop, network, address string, o *options) (poller.Socket, error) {
+	if o.Local != nil {
+		return nil, fmt.Errorf("WithLocalAddr is for Dial")
+	}
+	addrs, err := resolve(ctx, l, o.resolver, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return l.Poller().Listen(network, preferred(addrs).String(), &o.Options)
+}
+
+// preferred is the first IPv4 address, as in package net: "localhost" should be where most clients look.
+func preferred(addrs []net.Addr) net.Addr {
+	for _, a := range addrs {
+		if t, ok := a.(*net.TCPAddr); ok && t.IP.To4() != nil {
+			return a
+		}
+	}
+	return addrs[0]
+}
+
+type listenerCloser struct{ ln *Listener }
+
+func (e listenerCloser) Close() error {
+	e.ln.Close()
+	return nil
+}
+
+// Ready is the poller's call.
+func (ln *Listener) Ready(poller.Mode) { ln.acceptors.WakeAll() }
+
+// Accept waits for the next connection, a *Conn or, from [ListenTLS], a *TLSConn that has not shaken hands yet.
+//
+// On the loop it is ended by the context of the running block, anywhere by Close; connections stay in the queue.
+func (ln *Listener) Accept() (net.Conn, error) {
+	ctx := ln.loop.CurrentContext()
+	var c *Conn
+	var err error
+	if ctx != nil {
+		c, err = ln.accept(ctx)
+	} else {
+		c, err = ln.acceptForeign()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ln.wrap(c), nil
+}
+
+func (ln *Listener) wrap(c *Conn) net.Conn {
+	if ln.tls != nil {
+		return TLSServer(c, ln.tls)
+	}
+	return c
+}
+
+func (ln *Listener) accept(ctx context.Context) (*Conn, error) {
+	for {
+		if ln.closed.Load() {
+			return nil, ln.fail("accept", errClosed)
+		}
+		if ctx.Err() != nil {
+			return nil, ln.fail("accept", ln.acceptors.WaitIO(ctx, ln))
+		}
+		s, err := ln.sock.Accept()
+		if err == nil {
+			return newConn(ln.loop, ln.network, s)
+		}
+		if err == poller.ErrAgain {
+			if err = ln.sock.Arm(poller.Read); err == nil {
+				err = ln.acceptors.WaitIO(ctx, ln)
+			}
+		}
+		if err != nil {
+			return nil, ln.fail("accept", err)
+		}
+	}
+}
+
+func (ln *Listener) acceptForeign() (*Conn, error) {
+	if ln.closed.Load() {
+		return nil, ln.fail("accept", errClosed)
+	}
+	if ln.loop.OnLoop() {
+		return nil, ln.fail("accept", ErrWouldWait)
+	}
+	var s poller.Socket
+	var err error
+	blocked := ln.sock.Block(poller.Read, func(t poller.Tryer) bool {
+		s, err = t.Accept()
+		return err != poller.ErrAgain
+	})
+	if blocked != nil {
+		err = blocked
+	}
+	if err != nil {
+		return nil, ln.fail("accept", err)
+	}
+	return newConn(ln.loop, ln.network, s)
+}
+
+// Addr returns the address, with the port that the system chose.
+func (ln *Listener) Addr() net.Addr { return ln.sock.LocalAddr() }
+
+// Close ends the listener and every Accept. Accepted connections stay. Any goroutine may call it.
+func (ln *Listener) Close() error {
+	if ln.closed.Swap(true) {
+		return ln.fail("close", errClosed)
+	}
+	if ln.loop.OnLoop() {
+		return ln.fail("close", ln.shut())
+	}
+	ln.sock.Abort()
+	if ln.loop.CallSoonThreadsafe(func() { _ = ln.shut() }) != nil {
+		return ln.fail("close", ln.sock.Close())
+	}
+	return nil
+}
+
+func (ln *Listener) shut() error {
+	ln.remove()
+	err := ln.sock.Close()
+	ln.acceptors.WakeAll()
+	return err
+}
+
+// WaitName says what a task waits for.
+func (ln *Listener) WaitName() string { return "accept on " + ln.network + " " + addrString(ln.Addr()) }
+
+func (ln *Listener) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: ln.network, Addr: ln.Addr(), Err: explain(err)}
+}
+
+var _ net.Listener = (*Listener)(nil)

@@ -1,0 +1,49 @@
+package aionet
+
+import (
+	"net"
+	"time"
+
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// An Option changes how Dial and Listen, and their TLS forms, make a socket.
+type Option func(*options)
+
+type options struct {
+	poller.Options
+	resolver *net.Resolver
+}
+
+// WithDelay lets TCP gather small writes into larger packets (Nagle's algorithm), which adds up to 40 ms to an answer
+// but saves packets. Without it each write is sent at once.
+func WithDelay() Option { return func(o *options) { o.Delay = true } }
+
+// WithKeepAlive sets TCP's keep-alive probes. Without it they are on, after 15 s of silence, as in package net.
+func WithKeepAlive(c net.KeepAliveConfig) Option { return func(o *options) { o.KeepAlive = c } }
+
+// WithLocalAddr lets Dial connect from this address, a *net.TCPAddr or *net.UnixAddr. Listen does not take it.
+func WithLocalAddr(a net.Addr) Option { return func(o *options) { o.Local = a } }
+
+// WithReusePort lets other sockets, of this process or another, listen at the same address; the system spreads the
+// connections over them. That is how several loops share a port. Dial does not take it.
+func WithReusePort() Option { return func(o *options) { o.ReusePort = true } }
+
+// WithResolver sets who looks names up, instead of net.DefaultResolver.
+func WithResolver(r *net.Resolver) Option { return func(o *options) { o.resolver = r } }
+
+func optionsOf(opts []Option) *options {
+	o := &options{resolver: net.DefaultResolver}
+	o.KeepAlive = net.KeepAliveConfig{Enable: true}
+	for _, set := range opts {
+		set(o)
+	}
+	return o
+}
+
+// A ServeOption changes how Serve works.
+type ServeOption func(*server)
+
+// WithDrain lets connections go on for up to d after Serve's context has ended; then they are cancelled. Without it
+// they are cancelled at once.
+func WithDrain(d time.Duration) ServeOption { return func(s *server) { s.drain = d } }

@@ -1,0 +1,236 @@
+package aionet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+const (
+	// queueRoom is how much may be queued before writers wait.
+	queueRoom = 64 << 10
+	// queueMost ends a connection whose peer makes us answer and does not read: nobody waits for room then.
+	queueMost = 1 << 20
+	// lingerLimit is how long a closed connection goes on sending what is queued.
+	lingerLimit = 5 * time.Second
+)
+
+var errQueueFull = errors.New("the peer does not read: 1 MiB is waiting to be sent")
+
+// writeQueue is what crypto/tls has for a connection: its Write never waits. It tries the socket and queues the rest,
+// which is sent when there is room, by the loop or by a goroutine that waits for room.
+type writeQueue struct {
+	*Conn
+	mu      sync.Mutex
+	queued  []byte
+	err     error // ends the queue
+	closing bool
+	linger  *asyncio.Timer
+}
+
+func newWriteQueue(c *Conn) *writeQueue {
+	q := &writeQueue{Conn: c}
+	if c.loop.OnLoop() {
+		c.onWritable = q.sendOnLoop
+	} else {
+		_ = c.loop.CallSoonThreadsafe(func() { c.onWritable = q.sendOnLoop })
+	}
+	return q
+}
+
+// Read lets crypto/tls go on after a cancelled read: nothing is lost by that.
+func (q *writeQueue) Read(p []byte) (int, error) {
+	n, err := q.Conn.Read(p)
+	if err == nil || err == io.EOF || final(err) {
+		return n, err
+	}
+	return n, &temporary{err}
+}
+
+// final reports whether the connection is broken, in contrast to a wait that was.
+func final(err error) bool {
+	_, broken := errors.AsType[syscall.Errno](err)
+	return broken || errors.Is(err, net.ErrClosed)
+}
+
+// Write never waits, in either world.
+func (q *writeQueue) Write(p []byte) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && q.closed.Load() {
+		q.err = errClosed
+	}
+	if q.err == nil && len(q.queued)+len(p) > queueMost {
+		q.err = errQueueFull
+	}
+	if q.err != nil {
+		return 0, q.fail("write", q.err)
+	}
+	if !q.loop.OnLoop() {
+		q.writeForeignLocked(p)
+		return len(p), nil
+	}
+	if len(q.queued) > 0 {
+		q.queued = append(q.queued, p...)
+		return len(p), nil
+	}
+	n, err := q.send(q.sock, p)
+	if err != nil {
+		return n, q.fail("write", err)
+	}
+	if n < len(p) {
+		q.queued = append(q.queued, p[n:]...)
+		q.err = q.sock.Arm(poller.Write)
+	}
+	return len(p), nil
+}
+
+// writeForeignLocked queues, and tries once; the loop sends the rest.
+func (q *writeQueue) writeForeignLocked(p []byte) {
+	q.queued = append(q.queued, p...)
+	_ = q.sock.Block(poller.Write, func(t poller.Tryer) bool { // fails if a deadline has passed, which is for later
+		q.flushLocked(t)
+		return true
+	})
+	if len(q.queued) > 0 {
+		q.nudge()
+	}
+}
+
+// nudge lets the loop send, and wake who waits for room there.
+func (q *writeQueue) nudge() {
+	_ = q.loop.CallSoonThreadsafe(func() {
+		if !q.closed.Load() {
+			_ = q.sock.Arm(poller.Write)
+			q.Ready(poller.Write)
+		}
+	})
+}
+
+// send writes as much of p as there is room for.
+func (q *writeQueue) send(t poller.Tryer, p []byte) (done int, err error) {
+	for done < len(p) {
+		n, err := t.Write(p[done:])
+		done += n
+		if err == poller.ErrAgain {
+			break
+		}
+		if err != nil {
+			q.err = err
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (q *writeQueue) flushLocked(t poller.Tryer) {
+	n, _ := q.send(t, q.queued) // it keeps its error
+	q.queued = q.queued[:copy(q.queued, q.queued[n:])]
+	if len(q.queued) == 0 || q.err != nil {
+		q.queued = nil // idle connections keep no buffer
+	}
+}
+
+// sendOnLoop is called when the socket has room. It never waits.
+func (q *writeQueue) sendOnLoop() {
+	q.mu.Lock()
+	if len(q.queued) > 0 && !q.closed.Load() {
+		q.flushLocked(q.sock)
+	}
+	sent := q.closing && len(q.queued) == 0
+	q.mu.Unlock()
+	if sent && !q.closed.Load() {
+		q.end()
+	}
+}
+
+// waitForRoom waits until little is queued; ctx is nil on foreign goroutines, which send by themselves meanwhile.
+func (q *writeQueue) waitForRoom(ctx context.Context) error {
+	if ctx == nil {
+		return q.waitForRoomForeign()
+	}
+	for {
+		if err := q.may(ctx, &q.writers, &q.out); err != nil {
+			return err
+		}
+		q.mu.Lock()
+		room, err := len(q.queued) < queueRoom, q.err
+		q.mu.Unlock()
+		if room || err != nil {
+			return err
+		}
+		if err := q.waitWrite(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (q *writeQueue) waitForRoomForeign() error {
+	if q.loop.OnLoop() { // a callback, which may queue up to the limit
+		return nil
+	}
+	if q.closed.Load() {
+		return errClosed
+	}
+	sent := false
+	err := q.sock.Block(poller.Write, func(t poller.Tryer) bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if len(q.queued) < queueRoom || q.err != nil {
+			return true
+		}
+		q.flushLocked(t)
+		sent = true
+		return len(q.queued) < queueRoom || q.err != nil
+	})
+	if sent {
+		q.nudge()
+	}
+	return err
+}
+
+// Close closes the connection when everything queued has been sent.
+func (q *writeQueue) Close() error {
+	q.mu.Lock()
+	wait := len(q.queued) > 0 && q.err == nil
+	first := !q.closing
+	q.closing = true
+	q.mu.Unlock()
+	if !first || q.closed.Load() {
+		return nil
+	}
+	if !wait {
+		return q.Conn.Close()
+	}
+	if q.loop.OnLoop() {
+		q.startLinger()
+		return nil
+	}
+	if q.loop.CallSoonThreadsafe(q.startLinger) != nil {
+		return q.Conn.Close()
+	}
+	return nil
+}
+
+func (q *writeQueue) startLinger() {
+	q.linger = q.loop.CallLater(lingerLimit, q.end)
+	q.sendOnLoop()
+}
+
+func (q *writeQueue) end() {
+	if q.linger != nil {
+		q.linger.Stop()
+	}
+	_ = q.Conn.Close()
+}
+
+// Deadlines are for those who wait, in TLSConn. crypto/tls sets one of its own around its goodbye.
+
+func (q *writeQueue) SetWriteDeadline(time.Time) error { return nil }
