@@ -105,7 +105,21 @@ func (g *TaskGroup) Go(fn func(ctx context.Context) error, opts ...TaskOption) *
 	if fn == nil {
 		panic("asyncio: TaskGroup.Go: nil function")
 	}
-	return Spawn(g, func(ctx context.Context) (None, error) { return None{}, fn(ctx) }, opts...)
+	t := &plainChild{do: fn}
+	t.start(t, g, "TaskGroup.Go", opts)
+	return &t.Task
+}
+
+// plainChild is to child what plainTask is to Task.
+type plainChild struct {
+	child[None]
+	do func(ctx context.Context) error
+}
+
+func (t *plainChild) exec() {
+	do := t.do
+	t.do = nil
+	t.finish(do(&t.scope))
 }
 
 // Cancel cancels all tasks of the group and its function. The group then ends
@@ -128,15 +142,18 @@ func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 	if fn == nil {
 		panic("asyncio: Spawn: nil function")
 	}
-	if g.ended || g.scope.loop == nil {
-		panic("asyncio: Spawn: the group has ended, or was not made by asyncio.Group")
-	}
-	t := &child[T]{Task: Task[T]{fn: fn}, group: g}
-	t.body = t
-	t.observed = true
-	t.create("Spawn", &g.scope, opts)
-	g.running++
+	t := &child[T]{Task: Task[T]{fn: fn}}
+	t.start(t, g, "Spawn", opts)
 	return &t.Task
+}
+
+func (t *child[T]) start(b body, g *TaskGroup, call string, opts []TaskOption) {
+	if g.ended || g.scope.loop == nil {
+		panic("asyncio: " + call + ": the group has ended, or was not made by asyncio.Group")
+	}
+	t.group, t.body, t.observed = g, b, true
+	t.create(call, &g.scope, opts)
+	g.running++
 }
 
 func (t *child[T]) ended() {

@@ -80,10 +80,23 @@ func Go(ctx context.Context, fn func(ctx context.Context) error, opts ...TaskOpt
 	if fn == nil {
 		panic("asyncio: Go: nil function")
 	}
-	t := &Task[None]{fn: func(ctx context.Context) (None, error) { return None{}, fn(ctx) }}
+	t := &plainTask{do: fn}
 	t.body = t
 	t.create("Go", ctx, opts)
-	return t
+	return &t.Task
+}
+
+// plainTask is a task whose function returns an error only: wrapping that in a
+// Coroutine[None] would be another allocation.
+type plainTask struct {
+	Task[None]
+	do func(ctx context.Context) error
+}
+
+func (t *plainTask) exec() {
+	do := t.do
+	t.do = nil
+	t.finish(do(&t.scope))
 }
 
 // create starts the task below ctx.

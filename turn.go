@@ -43,16 +43,17 @@ func (l *loop) assign(w *worker, t *task) {
 // successor takes the next task out of the ready queue and returns its worker;
 // nil if it is the hub's turn.
 func (l *loop) successor() *worker {
-	if t := l.nextTask(); t != nil {
+	if t := l.nextTask(l.pool.Idle() > 0); t != nil {
 		return l.dispatch(t)
 	}
 	return nil
 }
 
 // nextTask takes the next entry out of the ready queue, if it is a task and
-// nothing else is due. A turn that is over runs on into the next one, unless
+// nothing else is due; mayStart says whether there is a worker for one that has
+// not started (only the hub makes new ones). A turn that is over runs on into the next one, unless
 // somebody counts them.
-func (l *loop) nextTask() *task {
+func (l *loop) nextTask(mayStart bool) *task {
 	if l.ready.n == 0 || l.sincePoll >= pollEvery {
 		return nil
 	}
@@ -63,7 +64,7 @@ func (l *loop) nextTask() *task {
 		l.turn = l.ready.n
 	}
 	t, ok := l.ready.at(0).(*task)
-	if !ok {
+	if !ok || t.w == nil && !mayStart {
 		return nil
 	}
 	if l.ready.n >= prefetchFrom {
@@ -103,7 +104,7 @@ func (l *loop) work(w *worker) *worker {
 	l.setRunning(w.G())
 	for {
 		l.perform(w, w.State.task)
-		t := l.nextTask()
+		t := l.nextTask(true)
 		if t == nil {
 			return nil
 		}

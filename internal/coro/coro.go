@@ -1,6 +1,9 @@
 package coro
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // A Worker is one coroutine with the owner's state S.
 type Worker[S any] struct {
@@ -37,6 +40,7 @@ type Pool[S any] struct {
 	idle   []*Worker[S]
 	exited []*Worker[S] // called Goexit, and have to be ended
 	count  int
+	batch  int  // how many workers were made last time
 	errand bool // who is entered now has something to do for the pool: see errands
 	detour bool // namely, to go on to the hub at once
 }
@@ -50,14 +54,24 @@ func NewPool[S any](body func(*Worker[S]) *Worker[S]) *Pool[S] {
 	return &Pool[S]{body: body}
 }
 
-// Get returns an idle worker, or a new one. Entering it calls body.
+// Get returns an idle worker; entering it calls body. If there is none it makes
+// some, more each time. It is then for the hub to call: to make a coroutine
+// takes more stack than a worker should have to grow.
 func (p *Pool[S]) Get() *Worker[S] {
-	if n := len(p.idle); n > 0 {
-		w := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		return w
+	if len(p.idle) == 0 {
+		p.batch = min(2*p.batch+1, 63)
+		p.idle = slices.Grow(p.idle, p.count+p.batch)
+		for range p.batch {
+			p.idle = append(p.idle, p.create())
+		}
 	}
+	w := p.idle[len(p.idle)-1]
+	p.idle[len(p.idle)-1] = nil
+	p.idle = p.idle[:len(p.idle)-1]
+	return w
+}
+
+func (p *Pool[S]) create() *Worker[S] {
 	w := &Worker[S]{pool: p}
 	w.home.next, _ = iter.Pull(w.main)
 	w.at, w.home.who = &w.home, &w.party
