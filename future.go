@@ -63,7 +63,7 @@ func (f *future) addCallback(l *loop, fn func()) {
 	}
 	l.check("AddDoneCallback")
 	if f.state != pending {
-		f.observe()
+		f.observe(l)
 		l.ready.push(&Handle{fn: fn})
 		return
 	}
@@ -84,6 +84,9 @@ type Future[T any] struct {
 
 // NewFuture returns a future that is pending.
 func NewFuture[T any](l *Loop) *Future[T] {
+	if l == nil {
+		panic("asyncio: NewFuture: the Loop is nil; RunningLoop gives it")
+	}
 	return &Future[T]{loop: l.loop}
 }
 
@@ -150,7 +153,10 @@ func (f *Future[T]) WaitName() string { return fmt.Sprintf("a Future[%T]", f.val
 
 // await waits until f is settled. It returns an error of the wait only.
 func (f *future) await(ctx context.Context, l *loop, what Waitable) error {
-	if f.state == pending || !l.on() {
+	if l == nil {
+		l.check("Future.Await")
+	}
+	if !l.on() || f.state == pending {
 		w, err := running(ctx)
 		if err != nil {
 			return err
@@ -162,12 +168,17 @@ func (f *future) await(ctx context.Context, l *loop, what Waitable) error {
 			return err
 		}
 	}
-	f.observe()
+	f.observe(l)
 	return nil
 }
 
 // observe notes that somebody has seen how the future ended.
-func (f *future) observe() {
+//
+// A loop that has ended is told nothing: then any goroutine may ask.
+func (f *future) observe(l *loop) {
+	if l.closed {
+		return
+	}
 	f.observed = true
 	if f.extra != nil && f.extra.failure != nil {
 		f.extra.failure.settled()
@@ -186,7 +197,7 @@ func (f *Future[T]) Result() (T, error) {
 	if f.state == pending {
 		return f.value, fmt.Errorf("%w: Future.Result: the future is pending", ErrInvalidState)
 	}
-	f.observe()
+	f.observe(f.loop)
 	return f.value, f.err
 }
 

@@ -131,6 +131,9 @@ func (l *loop) on() bool { return l.running() == coro.Getg() }
 // check panics if the caller is not on the loop. A loop that does not run yet
 // takes calls from anywhere.
 func (l *loop) check(call string) {
+	if l == nil {
+		panic("asyncio: " + call + ": the value was not made by its function, as by NewFuture")
+	}
 	if g := l.running(); g != coro.Getg() && (g != 0 || l.isClosed()) {
 		l.misuse(call)
 	}

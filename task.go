@@ -220,14 +220,14 @@ func (t *Task[T]) Result() (T, error) {
 		var zero T
 		return zero, fmt.Errorf("%w: Task.Result: %s is still running", ErrInvalidState, t.Name())
 	}
-	t.observe()
+	t.observe(t.scope.loop)
 	return t.value, t.err
 }
 
 // Err returns the error with which the task ended, nil if it ended well or
 // still runs.
 func (t *task) Err() error {
-	t.observe()
+	t.observe(t.scope.loop)
 	return t.err
 }
 
