@@ -130,7 +130,12 @@ func (db *DB) enter(ctx context.Context) error {
 	return nil
 }
 
-func (db *DB) leave(context.Context, error) { db.conns.Release() }
+func (db *DB) leave() { db.conns.Release() }
+
+// turn is always there: the statement has the connection for itself.
+func (db *DB) turn(context.Context, openRows) (func(bool, error), error) {
+	return func(bool, error) {}, nil
+}
 
 func (db *DB) database() *DB { return db }
 

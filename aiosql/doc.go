@@ -36,9 +36,9 @@
 //   - A DB belongs to the loop on which it was opened.
 //   - Arguments' driver.Valuer and results' sql.Scanner methods run in a thread: they
 //     must not touch what the loop owns.
-//   - Whoever holds a connection (a range over Query, a Tx block) and waits for another
-//     one of the same DB can wait for ever once all are held that way. Inside Tx use
-//     the tx; collect rows before issuing further statements for each (see Collect).
+//   - Whoever holds a connection (a range over a DB's Query, a Tx block) and waits for
+//     another one of the same DB can wait for ever once all are held that way. In a
+//     transaction use the Tx; collect rows before further statements (see Collect).
 //
 // # How it ends
 //

@@ -12,8 +12,14 @@ type Querier interface {
 	// Exec runs a statement that has no rows to return.
 	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
 
-	enter(ctx context.Context) error      // waits on the loop for its turn
-	leave(ctx context.Context, err error) // gives it to the next; err is how it went
+	// enter waits for a connection, which is the statement's until leave.
+	enter(ctx context.Context) error
+	leave()
+	// turn waits until the connection is free for one step of a statement, whose open
+	// rows, if it has any, are own. After the step, done says whether they stay open.
+	turn(ctx context.Context, own openRows) (done func(open bool, err error), err error)
+	// start runs the beginning of a statement, in a thread. The caller closes the
+	// connection; it is nil where it is not the statement's own.
 	start(ctx context.Context, first func(executor) error) (*sql.Conn, error)
 	database() *DB
 }
@@ -36,7 +42,12 @@ func exec(ctx context.Context, q Querier, query string, args []any) (_ sql.Resul
 	if err := q.enter(ctx); err != nil {
 		return nil, wrap(ctx, "exec", query, err)
 	}
-	defer func() { q.leave(ctx, err) }()
+	defer q.leave()
+	done, err := q.turn(ctx, nil)
+	if err != nil {
+		return nil, wrap(ctx, "exec", query, err)
+	}
+	defer func() { done(false, err) }()
 	res, err := inThread(ctx, q.database(), func() (result, error) {
 		var res result
 		conn, err := q.start(ctx, func(e executor) error {

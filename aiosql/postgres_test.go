@@ -240,11 +240,20 @@ func TestPostgres_oneTransactionInManyCoroutines_works(t *testing.T) {
 			return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
 				for range 10 {
 					g.Go(func(ctx context.Context) error {
-						rows, err := aiosql.Collect(aiosql.Query[int](ctx, tx, "SELECT generate_series(1, 1000)"))
-						if len(rows) != 1000 {
-							t.Errorf("%d rows", len(rows))
+						seen := 0
+						for i, err := range aiosql.Query[int](ctx, tx, "SELECT generate_series(1, 1000)") {
+							if err != nil {
+								return err
+							}
+							if seen++; i != seen {
+								t.Errorf("row %d is %d", seen, i)
+							}
+							asyncio.Yield(ctx)
 						}
-						return err
+						if seen != 1000 {
+							t.Errorf("%d rows", seen)
+						}
+						return nil
 					})
 				}
 				return nil

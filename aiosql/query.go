@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"iter"
 	"sync"
+
+	"github.com/go-asyncio/asyncio"
 )
 
 const (
@@ -30,12 +32,13 @@ const (
 //
 // An error is the last thing that is yielded. Each range over the result runs the
 // statement again. While the loop's body waits, the connection stays taken; in a
-// transaction the whole transaction does, so that other uses of it wait until the range
-// has ended, and one in its body would wait for ever: see [Collect].
+// transaction other statements may use it meanwhile, in the body as well, and the first
+// one to do so has the rows that are left read into memory.
 //
 // The range waits for a connection, for each batch of rows, and, if it is left early,
-// for the statement to be closed. Cancelling ctx cancels the statement: the rows that
-// were fetched by then are yielded, then the error.
+// for the statement to be closed, for which some drivers read the rows that are left.
+// Cancelling ctx cancels the statement: the rows that were fetched by then are yielded,
+// then the error.
 func Query[T any](ctx context.Context, q Querier, query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -44,7 +47,7 @@ func Query[T any](ctx context.Context, q Querier, query string, args ...any) ite
 			yield(zero, wrap(ctx, "query", query, err))
 			return
 		}
-		defer func() { q.leave(ctx, err) }()
+		defer q.leave()
 		c := &cursor[T]{q: q, query: query, args: args}
 		var page page[T]
 		defer func() {
@@ -75,7 +78,12 @@ func QueryRow[T any](ctx context.Context, q Querier, query string, args ...any) 
 	if err := q.enter(ctx); err != nil {
 		return row, wrap(ctx, "query row", query, err)
 	}
-	defer func() { q.leave(ctx, err) }()
+	defer q.leave()
+	done, err := q.turn(ctx, nil)
+	if err != nil {
+		return row, wrap(ctx, "query row", query, err)
+	}
+	defer func() { done(false, err) }()
 	c := &cursor[T]{q: q, query: query, args: args}
 	row, err = inThread(ctx, q.database(), func() (T, error) { return c.only(ctx) })
 	if err != nil {
@@ -98,9 +106,14 @@ func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// cursor is a statement whose rows are being read. Only threads touch its fields, one
-// after the other; the mutex is for the one case in which they might meet, when a loop
-// is closed under a task whose thread still runs.
+// openRows is what a transaction knows of a cursor.
+type openRows interface {
+	buffer(ctx context.Context) error
+}
+
+// cursor is a statement whose rows are being read. Only threads touch what is below mu,
+// mostly one after the other: mu is for a loop that is closed under a task whose thread
+// still runs.
 type cursor[T any] struct {
 	q     Querier
 	query string
@@ -113,6 +126,9 @@ type cursor[T any] struct {
 	batch []T
 	limit int // rows in the next batch
 	ended bool
+
+	rest    []T   // rows that were read into memory to make way
+	restErr error // how that ended
 }
 
 // page is a batch of rows; with the last one the statement is closed.
@@ -122,7 +138,12 @@ type page[T any] struct {
 }
 
 // next fetches a batch. It may bring rows and an error.
-func (c *cursor[T]) next(ctx context.Context) (page[T], error) {
+func (c *cursor[T]) next(ctx context.Context) (p page[T], err error) {
+	done, err := c.q.turn(ctx, c)
+	if err != nil {
+		return p, err
+	}
+	defer func() { done(!p.last && err == nil, err) }()
 	return inThread(ctx, c.q.database(), func() (page[T], error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -131,12 +152,35 @@ func (c *cursor[T]) next(ctx context.Context) (page[T], error) {
 				return page[T]{last: true}, err
 			}
 		}
+		if c.ended || len(c.rest) > 0 {
+			rest := c.rest
+			c.rest = nil
+			return page[T]{rest, c.ended}, c.restErr
+		}
 		more, err := c.fill()
 		if !more {
 			err = cmp.Or(err, c.end())
 		}
-		return page[T]{rows: c.batch, last: !more}, err
+		return page[T]{c.batch, !more}, err
 	})
+}
+
+// buffer reads the rows that are left into memory and closes the statement, in a thread.
+func (c *cursor[T]) buffer(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.ended {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		row, ok, err := c.fetch()
+		if ok {
+			c.rest = append(c.rest, row)
+		} else {
+			c.restErr = cmp.Or(err, c.end())
+		}
+	}
+	return nil
 }
 
 // only fetches the first row and closes.
@@ -144,20 +188,23 @@ func (c *cursor[T]) only(ctx context.Context) (row T, err error) {
 	if err := c.open(ctx); err != nil {
 		return row, err
 	}
-	defer c.end() // in case of a panic in Scan
-	if !c.rows.Next() {
-		return row, cmp.Or(c.rows.Err(), c.end(), sql.ErrNoRows)
+	row, ok, err := c.fetch()
+	if err = cmp.Or(err, c.end()); err == nil && !ok {
+		err = sql.ErrNoRows
 	}
-	err = c.scan.row(c.rows, &row)
-	return row, cmp.Or(err, c.end())
+	return row, err
 }
 
 // close ends a statement that was not read to its end.
 func (c *cursor[T]) close(ctx context.Context) {
-	inThread(ctx, c.q.database(), func() (struct{}, error) {
+	ctx = context.WithoutCancel(ctx)
+	if done, err := c.q.turn(ctx, c); err == nil {
+		defer done(false, nil)
+	}
+	inThread(ctx, c.q.database(), func() (asyncio.None, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return struct{}{}, c.end()
+		return asyncio.None{}, c.end()
 	})
 }
 
@@ -188,11 +235,8 @@ func (c *cursor[T]) fill() (more bool, err error) {
 	clear(c.batch)
 	c.batch = c.batch[:0]
 	for bytes := 0; len(c.batch) < c.limit && bytes < maxBatchBytes; {
-		if !c.rows.Next() {
-			return false, c.rows.Err()
-		}
-		var row T
-		if err := c.scan.row(c.rows, &row); err != nil {
+		row, ok, err := c.fetch()
+		if !ok {
 			return false, err
 		}
 		bytes += c.scan.weigh(&row)
@@ -200,6 +244,15 @@ func (c *cursor[T]) fill() (more bool, err error) {
 	}
 	c.limit = min(2*c.limit, maxBatchRows)
 	return true, nil
+}
+
+// fetch reads the next row, if there is one.
+func (c *cursor[T]) fetch() (row T, ok bool, err error) {
+	if !c.rows.Next() {
+		return row, false, c.rows.Err()
+	}
+	err = c.scan.row(c.rows, &row)
+	return row, err == nil, err
 }
 
 // end closes what is open. Closing the connection waits for what database/sql may be

@@ -1,6 +1,7 @@
 package aiosql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -15,7 +16,8 @@ import (
 type Tx struct {
 	db     *DB
 	began  began
-	lock   asyncio.Lock // one statement at a time
+	lock   asyncio.Lock // one step of one statement at a time
+	open   openRows     // the range over a Query that is under way, if there is one
 	ended  bool
 	broken error // a statement was cancelled, and some databases roll back then
 }
@@ -42,7 +44,7 @@ func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error
 	if err := db.enter(ctx); err != nil {
 		return fmt.Errorf("aiosql: begin: %w", err)
 	}
-	defer func() { db.leave(ctx, err) }()
+	defer db.leave()
 	var options sql.TxOptions
 	for _, opt := range opts {
 		opt(&options)
@@ -103,13 +105,11 @@ func (tx *Tx) end(ctx context.Context, commit bool) error {
 	if err := tx.lock.Acquire(context.WithoutCancel(ctx)); err == nil {
 		defer tx.lock.Release()
 	}
+	refusal := tx.refusal()
+	commit = commit && refusal == nil
 	tx.ended = true
-	if commit && tx.broken != nil {
-		inThread(ctx, tx.db, func() (asyncio.None, error) { return asyncio.None{}, tx.began.end(false) })
-		return tx.refusal()
-	}
 	_, err := inThread(ctx, tx.db, func() (asyncio.None, error) { return asyncio.None{}, tx.began.end(commit) })
-	if err != nil {
+	if err = cmp.Or(refusal, err); err != nil {
 		return fmt.Errorf("aiosql: commit: %w", err)
 	}
 	return nil
@@ -143,33 +143,47 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 	return exec(ctx, tx, query, args)
 }
 
-// enter waits for the statement before to be done.
-func (tx *Tx) enter(ctx context.Context) error {
+// enter has nothing to wait for: the block has the connection.
+func (tx *Tx) enter(context.Context) error { return nil }
+
+func (tx *Tx) leave() {}
+
+// turn waits until no other statement uses the connection. A connection has one result at
+// a time (most drivers refuse a second one), so rows that are still to be fetched by a
+// range are read into memory before another statement starts.
+func (tx *Tx) turn(ctx context.Context, own openRows) (func(bool, error), error) {
 	if err := tx.lock.Acquire(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	err := tx.refusal()
-	if tx.ended {
-		err = sql.ErrTxDone
+	if err == nil && tx.open != nil && tx.open != own {
+		_, err = inThread(ctx, tx.db, func() (asyncio.None, error) { return asyncio.None{}, tx.open.buffer(ctx) })
 	}
 	if err != nil {
 		tx.lock.Release()
+		return nil, err
 	}
-	return err
+	tx.open = nil
+	return func(open bool, err error) {
+		if open {
+			tx.open = own
+		}
+		if err != nil && ctx.Err() != nil && tx.broken == nil {
+			tx.broken = context.Cause(ctx)
+		}
+		tx.lock.Release()
+	}, nil
 }
 
+// refusal is why the transaction takes no more statements, or nil.
 func (tx *Tx) refusal() error {
-	if tx.broken == nil {
-		return nil
+	switch {
+	case tx.ended:
+		return sql.ErrTxDone
+	case tx.broken != nil:
+		return fmt.Errorf("the transaction is rolled back, since a statement in it was cancelled: %w", tx.broken)
 	}
-	return fmt.Errorf("aiosql: the transaction is rolled back, since a statement in it was cancelled: %w", tx.broken)
-}
-
-func (tx *Tx) leave(ctx context.Context, err error) {
-	if err != nil && ctx.Err() != nil && tx.broken == nil {
-		tx.broken = context.Cause(ctx)
-	}
-	tx.lock.Release()
+	return nil
 }
 
 func (tx *Tx) database() *DB { return tx.db }

@@ -146,6 +146,61 @@ func TestTx_usedByManyCoroutines_runsOneStatementAfterTheOther(t *testing.T) {
 	})
 }
 
+func TestTx_statementsInTheBodyOfARange_work(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		err := db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+			seen := 0
+			for i, err := range aiosql.Query[int](ctx, tx, upTo, 2000) {
+				if err != nil {
+					return err
+				}
+				if seen++; i != seen {
+					t.Fatalf("row %d is %d", seen, i)
+				}
+				if i%2 == 0 {
+					continue
+				}
+				if err := insert(ctx, tx); err != nil {
+					return err
+				}
+				for j, err := range aiosql.Query[int](ctx, tx, upTo, 3) {
+					if err != nil || j == 2 {
+						break
+					}
+				}
+			}
+			if seen != 2000 {
+				t.Errorf("%d rows, want 2000", seen)
+			}
+			return nil
+		})
+		if n := mustCount(t, ctx, db, "t"); err != nil || n != 1000 {
+			t.Errorf("Tx = %v, and then %d rows, want 1000", err, n)
+		}
+	})
+}
+
+func TestTx_endlessRangeInTheWay_canBeCancelled(t *testing.T) {
+	withTable(t, func(ctx context.Context, db *aiosql.DB) {
+		db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
+			for _, err := range aiosql.Query[int](ctx, tx, "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n) SELECT i FROM n") {
+				if err != nil {
+					return err
+				}
+				err := asyncio.Timeout(ctx, 5*time.Millisecond, func(ctx context.Context) error { return insert(ctx, tx) })
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Exec = %v, want the timeout", err)
+				}
+				break
+			}
+			return nil
+		})
+		if n := mustCount(t, ctx, db, "t"); n != 0 {
+			t.Errorf("%d rows", n)
+		}
+	})
+}
+
 func TestTx_usedAfterItsEnd_isErrTxDone(t *testing.T) {
 	withTable(t, func(ctx context.Context, db *aiosql.DB) {
 		var kept *aiosql.Tx
