@@ -1,33 +1,26 @@
 package asyncio
 
-import "io"
+import (
+	"container/list"
+	"io"
+)
 
 // AddCloser lets c be closed when the loop ends, the last one first, and
 // returns a function that takes it back. It is for what would otherwise
 // outlive its loop, like sockets.
 func (l *Loop) AddCloser(c io.Closer) (remove func()) {
 	l.check("Loop.AddCloser")
-	e := &closer{c: c, index: len(l.closers)}
-	l.closers = append(l.closers, e)
+	e := l.closers.PushBack(c)
 	inner := l.loop // not l: holding remove is no reason to expect work from outside
 	return func() { inner.removeCloser(e) }
 }
 
-type closer struct {
-	c     io.Closer
-	index int // in closers, -1 when taken back
-}
-
-func (l *loop) removeCloser(e *closer) {
-	if e.index < 0 || l.closed {
-		return
+// removeCloser takes e back, unless it has been taken or closed already.
+func (l *loop) removeCloser(e *list.Element) {
+	if !l.closed {
+		l.check("remove of Loop.AddCloser")
+		l.closers.Remove(e)
 	}
-	l.check("remove of Loop.AddCloser")
-	last := l.closers[len(l.closers)-1]
-	l.closers[e.index], last.index = last, e.index
-	l.closers[len(l.closers)-1] = nil
-	l.closers = l.closers[:len(l.closers)-1]
-	e.index = -1
 }
 
 // Close ends the loop. Tasks that have not ended are unwound: their waits fail
@@ -47,16 +40,14 @@ func (l *loop) shut() error {
 	l.root.cancel(ErrLoopClosed)
 	l.detached.cancel(ErrLoopClosed)
 	l.unwind()
-	for len(l.closers) > 0 {
-		e := l.closers[len(l.closers)-1]
-		l.closers = l.closers[:len(l.closers)-1]
-		e.index = -1
-		if err := e.c.Close(); err != nil {
+	for last := l.closers.Back(); last != nil; last = l.closers.Back() {
+		if err := l.closers.Remove(last).(io.Closer).Close(); err != nil {
 			l.exception(ExceptionInfo{Message: "closing at the loop's end failed", Err: err})
 		}
 	}
 	l.unwind()
 	l.inbox.close()
+	l.unwind()
 	for f := range l.failures {
 		f.cleanup.Stop()
 		f.report()
@@ -67,15 +58,14 @@ func (l *loop) shut() error {
 	return l.poller.Close()
 }
 
-// unwind runs the tasks that are left until they have all returned.
+// unwind runs the tasks that are left until they have all returned. Callbacks
+// have one more turn then: no more, as they may ask for themselves for ever.
 func (l *loop) unwind() {
-	for {
+	for last := false; !last || l.tasks > 0; {
 		l.inbox.drain()
 		l.wakeAll(&l.root)
 		l.wakeAll(&l.detached)
-		if l.ready.n == 0 {
-			return
-		}
+		last = l.tasks == 0
 		for l.turn = l.ready.n; l.turn > 0; {
 			l.next().run(l)
 		}

@@ -72,7 +72,7 @@ func (l *loop) callAt(when time.Duration, fn func()) *Timer {
 
 // CallSoonThreadsafe lets fn run on the loop soon, and wakes the loop. It is
 // the one method for any goroutine. It returns [ErrLoopClosed] if the loop has
-// ended; nil means that fn will run, or that the loop ends before.
+// ended; nil means that fn will run, even if the loop ends now.
 func (l *Loop) CallSoonThreadsafe(fn func()) error {
 	mustFunc("Loop.CallSoonThreadsafe", fn)
 	if !l.post(func() { l.ready.push(&Handle{fn: fn}) }) {

@@ -1,6 +1,7 @@
 package asyncio
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"log/slog"
@@ -53,7 +54,7 @@ type loop struct {
 	limiter  *ThreadLimiter
 	inbox    inbox
 	face     atomic.Pointer[faceRef]
-	closers  []*closer
+	closers  list.List // of io.Closer
 
 	config
 	failures map[*failure]struct{}

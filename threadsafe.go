@@ -3,18 +3,15 @@ package asyncio
 import (
 	"context"
 	"fmt"
-	"sync"
 )
 
 // A Submission is a coroutine's result, for a goroutine that is not the loop.
 type Submission[T any] struct {
 	loop  *loop
-	once  sync.Once
 	done  chan struct{}
 	value T
 	err   error
 	task  *Task[T] // loop only
-	stop  bool     // loop only: Cancel came before the task
 }
 
 // RunThreadsafe starts fn as a task on l from any goroutine, and returns at
@@ -37,15 +34,11 @@ func (s *Submission[T]) start(fn Coroutine[T], opts []TaskOption) {
 		s.end(s.value, fmt.Errorf("asyncio: RunThreadsafe: %w", ErrLoopClosed))
 		return
 	}
-	s.task = &Task[T]{fn: fn}
 	t := &submitted[T]{Task: Task[T]{fn: fn}, to: s}
 	t.body = t
 	t.observed = true
 	t.create("RunThreadsafe", s.loop.top, opts)
 	s.task = &t.Task
-	if s.stop {
-		t.scope.cancel(context.Canceled)
-	}
 }
 
 // submitted is a task that hands its result to another goroutine.
@@ -57,10 +50,8 @@ type submitted[T any] struct {
 func (t *submitted[T]) ended() { t.to.end(t.value, t.err) }
 
 func (s *Submission[T]) end(v T, err error) {
-	s.once.Do(func() {
-		s.value, s.err = v, err
-		close(s.done)
-	})
+	s.value, s.err = v, err
+	close(s.done)
 }
 
 // Wait blocks the goroutine until the result is there, or ctx is done: then it
@@ -74,10 +65,14 @@ func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 	}
 	select {
 	case <-s.done:
-		return s.value, s.err
 	case <-ctx.Done():
-		return zero, context.Cause(ctx)
+		select {
+		case <-s.done: // what is there is not lost
+		default:
+			return zero, context.Cause(ctx)
+		}
 	}
+	return s.value, s.err
 }
 
 // Done returns a channel that is closed when there is a result.
@@ -86,8 +81,7 @@ func (s *Submission[T]) Done() <-chan struct{} { return s.done }
 // Cancel cancels the task. It may be called on any goroutine.
 func (s *Submission[T]) Cancel() {
 	s.loop.post(func() {
-		s.stop = true
-		if s.task != nil {
+		if s.task != nil { // it is nil only if the loop was closing
 			s.task.scope.cancel(context.Canceled)
 		}
 	})
