@@ -13,6 +13,7 @@ type TaskGroup struct {
 	running  int
 	joined   WaitQueue
 	errs     []error
+	cut      bool // a task was cancelled before it had its result
 	tolerant bool // a failing child does not cancel the others
 	ended    bool
 }
@@ -34,10 +35,11 @@ var errGroupCancelled = fmt.Errorf("asyncio: the group was cancelled: %w", conte
 // If fn or one of the tasks fails, the others are cancelled. Group then returns
 // the error, or several joined ([errors.Join]); tasks that were merely cancelled
 // add none. If ctx is cancelled, so are fn and the tasks, and Group returns the
-// cause when they have ended, unless one of them failed.
+// cause when they have ended, unless one of them failed, or all succeeded
+// although they were cancelled.
 //
 // A panic of a task is returned as [*PanicError]; one of fn goes on after the
-// tasks have been cancelled and have ended.
+// tasks have been cancelled and have ended, and their errors are reported.
 func Group(ctx context.Context, fn func(ctx context.Context, g *TaskGroup) error) error {
 	return (&TaskGroup{}).run(ctx, fn)
 }
@@ -59,6 +61,9 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 		}
 		g.ended = true
 		g.scope.close()
+		if !normal {
+			g.reportErrors()
+		}
 	}()
 	err = p.within(&g.scope, func(ctx context.Context) error { return fn(ctx, g) })
 	if err != nil && !g.scope.explains(err) {
@@ -79,6 +84,15 @@ func (g *TaskGroup) fail(err error) {
 	}
 }
 
+// reportErrors is for when a panic is in the way of returning them.
+func (g *TaskGroup) reportErrors() {
+	for _, err := range g.errs {
+		g.scope.loop.exception(ExceptionInfo{
+			Message: "a task failed in a group whose function panicked", Err: err,
+		})
+	}
+}
+
 // outcome is what Group returns; own is the error of its function.
 func (g *TaskGroup) outcome(own error) error {
 	switch cause := g.scope.Cause(); {
@@ -86,7 +100,7 @@ func (g *TaskGroup) outcome(own error) error {
 		return g.errs[0]
 	case len(g.errs) > 1:
 		return errors.Join(g.errs...)
-	case cause == nil || cause == errGroupCancelled:
+	case cause == nil || cause == errGroupCancelled || own == nil && !g.cut:
 		return nil
 	case own != nil:
 		return own
@@ -159,7 +173,10 @@ func (t *child[T]) start(b body, g *TaskGroup, call string, opts []TaskOption) {
 func (t *child[T]) ended() {
 	g := t.group
 	g.running--
-	if t.state == finished && t.err != nil {
+	switch {
+	case t.state == cancelled:
+		g.cut = true
+	case t.err != nil:
 		g.fail(t.err)
 	}
 	if g.running == 0 {
