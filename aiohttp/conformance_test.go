@@ -99,8 +99,8 @@ var scenarios = []scenario{
 		do(c, req, note)
 	}},
 	{"a body of another length than said fails", echo, func(ctx context.Context, c *http.Client, base string, note noter) {
-		for _, said := range []int64{3, 5, 50_000, 200_000} {
-			req, _ := http.NewRequestWithContext(ctx, "POST", base, bytes.NewReader(make([]byte, max(4, said/60_000*100_000))))
+		for _, said := range []int64{3, 5, 50_000} {
+			req, _ := http.NewRequestWithContext(ctx, "POST", base, strings.NewReader("body"))
 			req.ContentLength = said
 			_, err := c.Do(req)
 			note("%v", err != nil)

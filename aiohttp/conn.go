@@ -313,7 +313,7 @@ func (c *conn) headerError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
-		if up != nil && !up.done {
+		if up != nil && (!up.done || up.err != nil) {
 			return c.fail(PhaseWrite, err)
 		}
 	case up.failed():

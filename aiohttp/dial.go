@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/aionet"
 	"golang.org/x/net/idna"
 	"golang.org/x/net/proxy"
 )
@@ -147,6 +148,8 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 		nc, s, err := handshake(ctx, c.nc, config)
 		if err == nil {
 			c.nc, state = nc, s
+		} else if ctx.Err() != nil {
+			err = context.Cause(ctx)
 		}
 		return err
 	})
@@ -158,6 +161,28 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 	}
 	c.tls = &state
 	return nil
+}
+
+// handshake makes nc the client's side of a TLS connection. Over what is not
+// aionet's (a dialer of the user's, a proxy that is spoken to in TLS) crypto/tls
+// works as it is, with the drawback that package aionet explains at TLSConn.
+func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, tls.ConnectionState, error) {
+	if plain, ok := nc.(*aionet.Conn); ok {
+		c := aionet.TLSClient(plain, config)
+		err := c.HandshakeContext(ctx)
+		return c, c.ConnectionState(), err
+	}
+	c := tls.Client(nc, config)
+	err := c.Handshake() // the block ends it; with a context, it would on a goroutine
+	return c, c.ConnectionState(), err
+}
+
+func defaultDial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := aionet.Dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // explainTLS puts into words what servers do that do not speak our protocol.

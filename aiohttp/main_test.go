@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // when it hangs.
 func onLoop(t *testing.T, fn func(ctx context.Context)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(context.Background(), 20*time.Second, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	err := asyncio.Run(ctx, func(ctx context.Context) error {
 		fn(ctx)
@@ -33,15 +33,16 @@ func onLoop(t *testing.T, fn func(ctx context.Context)) {
 }
 
 // testTransport is a Transport without limits.
-func testTransport() *Transport { return &Transport{Dial: testDial} }
+func testTransport() *Transport { return &Transport{} }
 
-// threadConn lets a test use a plain connection on the loop.
+// threadConn is a connection from outside this library, and lets a coroutine
+// wait for a plain one by way of a thread.
 type threadConn struct {
 	net.Conn
 	loop *asyncio.Loop
 }
 
-func testDial(ctx context.Context, network, addr string) (net.Conn, error) {
+func dialInThread(ctx context.Context, network, addr string) (net.Conn, error) {
 	nc, err := asyncio.ToThread(ctx, func() (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, addr)

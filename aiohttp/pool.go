@@ -41,19 +41,15 @@ type pool struct {
 	hosts   map[hostKey]*host
 	conns   map[*conn]struct{}
 	idle    idleList
-	room    *asyncio.Semaphore // nil without a limit
-	open    int                // connections, made or being made
-	waiting int                // tasks at a gate or for room
-	crowded int                // those of them that wait for room
-	expiry  asyncio.Timer      // of the connection that is idle longest
+	open    int               // connections, made or being made
+	line    asyncio.WaitQueue // of tasks that wait for room to make one
+	waiting int               // tasks in it, or at a gate
+	expiry  asyncio.Timer     // of the connection that is idle longest
 	spare   []*buffers
 }
 
 func newPool(t *Transport, loop *asyncio.Loop) *pool {
 	p := &pool{t: t, loop: loop, hosts: map[hostKey]*host{}, conns: map[*conn]struct{}{}}
-	if t.MaxConns > 0 {
-		p.room = asyncio.NewSemaphore(t.MaxConns)
-	}
 	p.expiry.Init(loop, p.expire)
 	return p
 }
@@ -165,7 +161,6 @@ func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace
 	if err := p.makeRoom(ctx); err != nil {
 		return nil, &Error{PhaseWait, g.addr(), err}
 	}
-	p.open++
 	c, err := p.t.connect(ctx, p, g, trace)
 	if err != nil {
 		p.released()
@@ -176,17 +171,32 @@ func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace
 	return c, nil
 }
 
+// makeRoom waits until one more connection may be open, and counts it.
 func (p *pool) makeRoom(ctx context.Context) error {
-	if p.room == nil || p.room.TryAcquire() {
-		return nil
-	}
-	if p.idle.first != nil {
+	if p.full() && p.idle.first != nil {
 		p.discard(p.idle.first)
 	}
-	p.crowded++
-	defer func() { p.crowded-- }()
-	return p.wait(ctx, p.room)
+	if !p.full() {
+		p.open++
+		return nil
+	}
+	p.waiting++
+	defer func() { p.waiting-- }()
+	return p.line.Wait(ctx, waitForRoom{})
 }
+
+func (p *pool) full() bool { return p.t.MaxConns > 0 && p.open >= p.t.MaxConns }
+
+// released gives the room of a connection to the next in line.
+func (p *pool) released() {
+	if p.line.Wake(1) == 0 {
+		p.open--
+	}
+}
+
+type waitForRoom struct{}
+
+func (waitForRoom) WaitName() string { return "room for a connection (aiohttp.Transport.MaxConns)" }
 
 // release takes back a connection after an exchange. It stays open if reusable
 // and nobody needs its room more.
@@ -196,7 +206,7 @@ func (p *pool) release(c *conn, reusable bool) {
 		return
 	}
 	p.giveBuffers(c)
-	if !reusable || p.t.DisableKeepAlives || p.crowded > 0 {
+	if !reusable || p.t.DisableKeepAlives || !p.line.Empty() {
 		p.close(c)
 	} else {
 		p.keep(c)
@@ -264,13 +274,6 @@ func (p *pool) close(c *conn) {
 	delete(p.conns, c)
 	c.nc.Close()
 	p.released()
-}
-
-func (p *pool) released() {
-	p.open--
-	if p.room != nil {
-		p.room.Release()
-	}
 }
 
 func (p *pool) closeIdle() {
