@@ -50,6 +50,9 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 		return err
 	}
 	p := &w.State
+	if p.task.scope.loop.closing {
+		return p.refuse()
+	}
 	g.scope.open(p.task.scope.loop, p.task, ctx)
 	normal := false
 	defer func() {
