@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -31,6 +30,9 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return sent, err
 		}
+		if ctx := c.loop.CurrentContext(); ctx != nil {
+			r = inThread{ctx, r}
+		}
 	}
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
@@ -39,20 +41,40 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 
 type onlyWriter struct{ io.Writer }
 
+// inThread reads a file where the disk does not keep the loop waiting.
+type inThread struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (t inThread) Read(p []byte) (n int, err error) {
+	failed := asyncio.Shield(t.ctx, func(ctx context.Context) error { // the thread must be done with p
+		_, failed := asyncio.ToThread(ctx, func() (struct{}, error) {
+			n, err = t.r.Read(p)
+			return struct{}{}, nil
+		})
+		return failed
+	})
+	if failed != nil {
+		return 0, failed
+	}
+	return n, err
+}
+
 // fileOf returns the regular file that r reads, and how much of it.
-func fileOf(r io.Reader) (f *os.File, n int64, ok bool) {
+func fileOf(r io.Reader) (f poller.File, n int64, ok bool) {
 	n = 1<<63 - 1
 	if l, limited := r.(*io.LimitedReader); limited {
 		r, n = l.R, l.N
 	}
-	if f, ok = r.(*os.File); !ok || n <= 0 {
+	if f, ok = r.(poller.File); !ok || n <= 0 {
 		return nil, 0, false
 	}
 	info, err := f.Stat()
 	return f, n, err == nil && info.Mode().IsRegular()
 }
 
-func (c *Conn) sendFile(f *os.File, n int64) (sent int64, err error) {
+func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 	ctx := c.loop.CurrentContext()
 	if ctx == nil {
 		if c.loop.OnLoop() {
@@ -75,7 +97,7 @@ func (c *Conn) sendFile(f *os.File, n int64) (sent int64, err error) {
 }
 
 // sendFileInThread waits for the thread even when cancelled, as only it knows how much was sent; it is told to stop.
-func (c *Conn) sendFileInThread(ctx context.Context, f *os.File, n int64) (sent int64, err error) {
+func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (sent int64, err error) {
 	var mu sync.Mutex
 	var stopped, over bool
 	forget := context.AfterFunc(ctx, func() {
@@ -87,11 +109,11 @@ func (c *Conn) sendFileInThread(ctx context.Context, f *os.File, n int64) (sent 
 		}
 	})
 	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
-		_, err := asyncio.ToThread(ctx, func() (struct{}, error) {
+		_, failed := asyncio.ToThread(ctx, func() (struct{}, error) {
 			sent, err = c.sendFileForeign(f, n)
 			return struct{}{}, nil
 		})
-		return err
+		return failed
 	})
 	forget()
 	mu.Lock()
@@ -109,7 +131,7 @@ func (c *Conn) sendFileInThread(ctx context.Context, f *os.File, n int64) (sent 
 	return sent, err
 }
 
-func (c *Conn) sendFileForeign(f *os.File, n int64) (sent int64, err error) {
+func (c *Conn) sendFileForeign(f poller.File, n int64) (sent int64, err error) {
 	for sent < n {
 		part := min(n-sent, fileAtOnce)
 		k, err := c.sock.SendFile(f, part)

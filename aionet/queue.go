@@ -92,13 +92,10 @@ func (q *writeQueue) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeForeignLocked queues, and tries once; the loop sends the rest.
+// writeForeignLocked queues, and tries once. The rest is sent by the loop, or by the caller's [writeQueue.flush].
 func (q *writeQueue) writeForeignLocked(p []byte) {
 	q.queued = append(q.queued, p...)
-	_ = q.sock.Block(poller.Write, func(t poller.Tryer) bool { // fails if a deadline has passed, which is for later
-		q.flushLocked(t)
-		return true
-	})
+	_ = q.sock.Try(q.flushLocked) // fails if it is closed, which the next call will see
 	if len(q.queued) > 0 {
 		q.nudge()
 	}
@@ -151,11 +148,8 @@ func (q *writeQueue) sendOnLoop() {
 	}
 }
 
-// waitForRoom waits until little is queued; ctx is nil on foreign goroutines, which send by themselves meanwhile.
+// waitForRoom waits until little is queued.
 func (q *writeQueue) waitForRoom(ctx context.Context) error {
-	if ctx == nil {
-		return q.waitForRoomForeign()
-	}
 	for {
 		if err := q.may(ctx, &q.writers, &q.out); err != nil {
 			return err
@@ -172,28 +166,25 @@ func (q *writeQueue) waitForRoom(ctx context.Context) error {
 	}
 }
 
-func (q *writeQueue) waitForRoomForeign() error {
-	if q.loop.OnLoop() { // a callback, which may queue up to the limit
-		return nil
-	}
-	if q.closed.Load() {
-		return errClosed
-	}
-	sent := false
-	err := q.sock.Block(poller.Write, func(t poller.Tryer) bool {
+// flush blocks a foreign goroutine until everything is sent, without help from the loop.
+func (q *writeQueue) flush() (err error) {
+	blocked := q.sock.Block(poller.Write, func(t poller.Tryer) bool {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if len(q.queued) < queueRoom || q.err != nil {
-			return true
-		}
 		q.flushLocked(t)
-		sent = true
-		return len(q.queued) < queueRoom || q.err != nil
+		err = q.err
+		return len(q.queued) == 0
 	})
-	if sent {
-		q.nudge()
+	q.nudge() // for coroutines that wait for room
+	if blocked != nil {
+		return blocked
 	}
 	return err
+}
+
+// mayForeign reports why nothing can be sent: the deadline, or the end.
+func (q *writeQueue) mayForeign() error {
+	return q.sock.Block(poller.Write, func(poller.Tryer) bool { return true })
 }
 
 // Close closes the connection when everything queued has been sent.
@@ -209,6 +200,7 @@ func (q *writeQueue) Close() error {
 	if !wait {
 		return q.Conn.Close()
 	}
+	_ = q.SetReadDeadline(time.Unix(1, 0)) // Close ends reads at once
 	if q.loop.OnLoop() {
 		q.startLinger()
 		return nil
@@ -217,6 +209,12 @@ func (q *writeQueue) Close() error {
 		return q.Conn.Close()
 	}
 	return nil
+}
+
+func (q *writeQueue) isClosing() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closing
 }
 
 func (q *writeQueue) startLinger() {

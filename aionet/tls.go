@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -148,39 +149,57 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 	}
 	defer t.reading.release(l)
 	n, err := t.tls.Read(p)
+	if err != nil && err != io.EOF && t.queue.isClosing() {
+		err = t.conn.fail("read", errClosed)
+	}
 	return n, unwrapTemporary(err)
 }
 
-// Write is [Conn.Write], encrypted. It takes data into a queue of at most 64 KiB and waits while that is full; what
-// it has taken is sent also while nobody writes. When it is cancelled or its deadline passes, it returns how many
+// Write is [Conn.Write], encrypted. In a coroutine it takes data into a queue of about 64 KiB and waits while that is
+// full; what it has taken is sent also while nobody writes. When it is cancelled or its deadline passes, it returns how many
 // bytes were taken, and writing may go on later.
 func (t *TLSConn) Write(p []byte) (int, error) {
 	if err := t.Handshake(); err != nil {
 		return 0, err
 	}
 	l := t.conn.loop
-	ctx := l.CurrentContext()
-	if ctx != nil {
+	if ctx := l.CurrentContext(); ctx != nil {
 		if err := t.writing.acquire(ctx, l, (*writeWait)(t.conn)); err != nil {
 			return 0, t.conn.fail("write", err)
 		}
-	} else if l.OnLoop() {
+		defer t.writing.release(l)
+		return t.write(p, func() error { return t.queue.waitForRoom(ctx) }, noWait)
+	}
+	if l.OnLoop() {
 		if !t.writing.tryAcquire() {
 			return 0, t.conn.fail("write", ErrWouldWait)
 		}
-	} else {
-		t.writing.acquireForeign()
+		defer t.writing.release(l)
+		return t.write(p, noWait, noWait)
 	}
+	t.writing.acquireForeign()
 	defer t.writing.release(l)
-	done := 0
+	return t.write(p, t.queue.mayForeign, t.queue.flush)
+}
+
+func noWait() error { return nil }
+
+// write encrypts p in parts, with a wait before and after each.
+func (t *TLSConn) write(p []byte, before, after func() error) (done int, err error) {
 	for {
-		if err := t.queue.waitForRoom(ctx); err != nil {
+		if err := before(); err != nil {
 			return done, t.conn.fail("write", err)
 		}
 		n, err := t.tls.Write(p[done:min(len(p), done+recordsAtOnce)])
 		done += n
-		if err != nil || done == len(p) {
+		if err != nil {
 			return done, unwrapTemporary(err)
+		}
+		if err := after(); err != nil {
+			return done, t.conn.fail("write", err)
+		}
+		if done == len(p) {
+			return done, nil
 		}
 	}
 }

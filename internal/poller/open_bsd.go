@@ -4,7 +4,6 @@ package poller
 
 import (
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
@@ -42,4 +41,4 @@ func prepare(fd int, err error) (int, error) {
 }
 
 // SendFile leaves it to a copy: each of these systems has a sendfile of its own shape.
-func (s *fdSocket) SendFile(*os.File, int64) (int64, error) { return 0, errors.ErrUnsupported }
+func (s *fdSocket) SendFile(File, int64) (int64, error) { return 0, errors.ErrUnsupported }

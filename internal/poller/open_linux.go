@@ -27,7 +27,7 @@ func accept(fd int) (int, unix.Sockaddr, error) {
 // sendAtOnce bounds one sendfile, which holds a thread while the disk is read.
 const sendAtOnce = 1 << 20
 
-func (s *fdSocket) SendFile(f *os.File, n int64) (sent int64, err error) {
+func (s *fdSocket) SendFile(f File, n int64) (sent int64, err error) {
 	src, err := f.SyscallConn()
 	if err != nil {
 		return 0, err

@@ -3,6 +3,8 @@ package poller
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -77,6 +79,8 @@ type Socket interface {
 	// Arm asks for Ready as soon as a try in direction m may go better than the one before it.
 	Arm(m Mode) error
 
+	// Try runs fn with the socket for tries on any goroutine.
+	Try(fn func(Tryer)) error
 	// Block calls try until it returns true, and blocks the calling goroutine in between until direction m may
 	// be ready. It returns os.ErrDeadlineExceeded or net.ErrClosed if it stopped for that.
 	Block(m Mode, try func(Tryer) bool) error
@@ -84,7 +88,7 @@ type Socket interface {
 	SetDeadline(m Mode, t time.Time)
 	// SendFile writes up to n bytes of f from its offset on, without a buffer in between, and blocks as Block does.
 	// errors.ErrUnsupported if the system cannot do that with f, which has not been read then.
-	SendFile(f *os.File, n int64) (int64, error)
+	SendFile(f File, n int64) (int64, error)
 
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
@@ -120,6 +124,13 @@ func New(name string) (Poller, error) {
 		}
 	}
 	return nil, fmt.Errorf("poller: %q is not one of this system's pollers, which are %q", name, Names())
+}
+
+// File is an *os.File, also in the disguise in which its WriteTo hands it on.
+type File interface {
+	io.ReadSeeker
+	syscall.Conn
+	Stat() (fs.FileInfo, error)
 }
 
 type kind struct {

@@ -201,6 +201,13 @@ func (s *fdSocket) Connect() error {
 	return nil
 }
 
+func (s *fdSocket) Try(fn func(Tryer)) error {
+	return s.withFD("", func(fd int) error {
+		fn(tryFD{s, fd})
+		return nil
+	})
+}
+
 // Block waits in Go's netpoller. It does not know what the loop's tries know, nor do they learn from it.
 func (s *fdSocket) Block(m Mode, try func(Tryer) bool) error {
 	return s.blockRaw(m, func(fd uintptr) bool { return try(tryFD{s, int(fd)}) })

@@ -1,0 +1,320 @@
+package aionet_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/aionet"
+	"golang.org/x/net/nettest"
+)
+
+// certificate is one for 127.0.0.1 and "localhost", and the pool that trusts it.
+var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+})
+
+func serverConfig() *tls.Config {
+	cert, _ := certificate()
+	return &tls.Config{Certificates: []tls.Certificate{cert}}
+}
+
+func clientConfig() *tls.Config {
+	_, pool := certificate()
+	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
+}
+
+// tlsPipe returns both ends of a TLS connection on the running loop, hands shaken.
+func tlsPipe(t testing.TB, ctx context.Context) (client, server *aionet.TLSConn) {
+	t.Helper()
+	a, b := pipe(t, ctx, "tcp")
+	client, server = aionet.TLSClient(a, clientConfig()), aionet.TLSServer(b, serverConfig())
+	shake := func(c *aionet.TLSConn) asyncio.Coroutine[asyncio.None] {
+		return func(ctx context.Context) (asyncio.None, error) { return asyncio.None{}, c.HandshakeContext(ctx) }
+	}
+	if _, err := asyncio.Gather(ctx, shake(client), shake(server)); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
+}
+
+func TestTLS_serveAndDial_echo(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		run(t, func(ctx context.Context) error {
+			ln, err := aionet.ListenTLS(ctx, network, address(t, network), serverConfig())
+			if err != nil {
+				return err
+			}
+			server := asyncio.Go(ctx, func(ctx context.Context) error { return aionet.Serve(ctx, ln, echo) })
+			_, err = asyncio.Map(ctx, 20, numbers(50), func(ctx context.Context, i int) (int, error) {
+				c, err := aionet.DialTLS(ctx, network, ln.Addr().String(), clientConfig())
+				if err != nil {
+					return 0, err
+				}
+				defer c.Close()
+				if err := roundTrip(ctx, c, strings.Repeat("secret ", 20*i+1)); err != nil {
+					return 0, err
+				}
+				if v := c.ConnectionState().Version; v != tls.VersionTLS13 {
+					t.Errorf("version %x", v)
+				}
+				return 0, nil
+			})
+			server.Cancel()
+			_, _ = server.Await(ctx)
+			return err
+		})
+	})
+}
+
+func TestTLS_isANetConn(t *testing.T) {
+	for _, m := range []struct {
+		name          string
+		loops         int
+		reads, writes bool
+	}{
+		{"goroutines", 1, false, false},
+		{"coroutines", 1, true, true},
+		{"mixed", 1, true, false},
+		{"mixed the other way", 1, false, true},
+		{"two loops", 2, true, true},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			a := background(t)
+			b := a
+			if m.loops == 2 {
+				b = background(t)
+			}
+			nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+				plain1, plain2 := twoEnds(t, "tcp", a, b)
+				client := aionet.TLSClient(plain1.(*aionet.Conn), clientConfig())
+				server := aionet.TLSServer(plain2.(*aionet.Conn), serverConfig())
+				shaken := make(chan error, 1)
+				go func() { shaken <- server.Handshake() }()
+				if err := client.Handshake(); err != nil {
+					return nil, nil, nil, err
+				}
+				if err := <-shaken; err != nil {
+					return nil, nil, nil, err
+				}
+				stop = func() { client.Close(); server.Close() }
+				return inCoroutines{client, a, m.reads, m.writes}, inCoroutines{server, b, m.reads, m.writes}, stop, nil
+			})
+		})
+	}
+}
+
+func TestTLS_cancelledReadAndWrite_canBeTriedAgain(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b := tlsPipe(t, ctx)
+		err := asyncio.Timeout(ctx, 3*time.Millisecond, func(context.Context) error {
+			_, err := b.Read(make([]byte, 1))
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cancelled Read = %v", err)
+		}
+		b.SetReadDeadline(asyncio.RunningLoop(ctx).Now().Add(time.Millisecond))
+		if _, err := b.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Read after its deadline = %v", err)
+		}
+		b.SetReadDeadline(time.Time{})
+		data := bytes.Repeat([]byte("0123456789"), 4<<20)
+		var n int
+		err = asyncio.Timeout(ctx, 100*time.Millisecond, func(context.Context) (err error) {
+			n, err = a.Write(data)
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || n == 0 || n == len(data) {
+			t.Errorf("cancelled Write = %d, %v", n, err)
+		}
+		reader := asyncio.CreateTask(ctx, func(context.Context) ([]byte, error) { return io.ReadAll(b) })
+		if _, err := a.Write([]byte("the end")); err != nil {
+			return err
+		}
+		a.Close()
+		got, err := reader.Await(ctx)
+		if !bytes.Equal(got, append(data[:n:n], "the end"...)) {
+			t.Errorf("%d bytes arrived, want %d", len(got), n+7)
+		}
+		return err
+	})
+}
+
+// Tasks that read, write and shake hands at once must take turns without stopping the loop at a lock of crypto/tls.
+func TestTLS_manyTasksAtOnce_neverStopTheLoop(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		plainA, plainB := pipe(t, ctx, "tcp")
+		a, b := aionet.TLSClient(plainA, clientConfig()), aionet.TLSServer(plainB, serverConfig())
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for _, c := range []*aionet.TLSConn{a, b} {
+				exchange(g, c)
+			}
+			return nil
+		})
+	})
+}
+
+// exchange lets three tasks write to c and two read what as many write at the other end.
+func exchange(g *asyncio.TaskGroup, c *aionet.TLSConn) {
+	const size, writers = 200_000, 3
+	for range writers {
+		g.Go(func(context.Context) error {
+			_, err := c.Write(make([]byte, size))
+			return err
+		})
+	}
+	left := size * writers
+	for range 2 {
+		g.Go(func(context.Context) error {
+			buf := make([]byte, 1000)
+			for left > 0 {
+				n, err := c.Read(buf)
+				if left -= n; left == 0 {
+					c.SetReadDeadline(time.Unix(1, 0)) // for the other one
+				}
+				if err != nil && left > 0 {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestTLS_handshake_isEndedByItsContext(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		ours, theirs := peer(t, ctx, "tcp") // which says nothing
+		defer theirs.Close()
+		c := aionet.TLSServer(ours, serverConfig())
+		err := asyncio.Timeout(ctx, 3*time.Millisecond, c.HandshakeContext)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("handshake = %v", err)
+		}
+		c.Close()
+		if _, err := io.Copy(io.Discard, theirs); err != nil {
+			t.Errorf("the peer sees %v, want the end", err)
+		}
+		return nil
+	})
+}
+
+func TestTLS_untrustedOrWrongName_saysSo(t *testing.T) {
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		ln, err := aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", serverConfig())
+		if err != nil {
+			return err
+		}
+		server := asyncio.Go(ctx, func(ctx context.Context) error { return aionet.Serve(ctx, ln, echo) })
+		_, err = aionet.DialTLS(ctx, "tcp", ln.Addr().String(), nil)
+		var unknown x509.UnknownAuthorityError
+		if !errors.As(err, &unknown) || !strings.HasPrefix(err.Error(), "aionet: TLS handshake with tcp "+ln.Addr().String()) {
+			t.Errorf("untrusted: %v", err)
+		}
+		wrong := clientConfig()
+		wrong.ServerName = "elsewhere.test"
+		_, err = aionet.DialTLS(ctx, "tcp", ln.Addr().String(), wrong)
+		var host x509.HostnameError
+		if !errors.As(err, &host) {
+			t.Errorf("wrong name: %v", err)
+		}
+		if _, err := aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", &tls.Config{}); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("no certificate: %v", err)
+		}
+		server.Cancel()
+		_, _ = server.Await(ctx)
+		return nil
+	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) {})) // the server reports those handshakes, rightly
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Close does not wait, and still everything that Write took arrives, and then the end.
+func TestTLS_close_sendsWhatWasWritten(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b := tlsPipe(t, ctx)
+		want := 0
+		err := asyncio.Timeout(ctx, 50*time.Millisecond, func(context.Context) (err error) {
+			want, err = a.Write(make([]byte, 64<<20)) // fills the queue
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Write = %v", err)
+		}
+		blocked := asyncio.Go(ctx, func(context.Context) error {
+			_, err := a.Read(make([]byte, 1))
+			return err
+		})
+		if err := asyncio.Yield(ctx); err != nil {
+			return err
+		}
+		a.Close()
+		if _, err := blocked.Await(ctx); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a Read that waited at Close = %v", err)
+		}
+		n, err := io.Copy(io.Discard, b)
+		if int(n) != want || err != nil {
+			t.Errorf("%d bytes arrived, %v; Write took %d", n, err, want)
+		}
+		return nil
+	})
+}
+
+func TestTLS_closeWrite_peerSeesTheEndAndCanStillAnswer(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b := tlsPipe(t, ctx)
+		if _, err := a.Write([]byte("question")); err != nil {
+			return err
+		}
+		if err := a.CloseWrite(); err != nil {
+			return err
+		}
+		if got, err := io.ReadAll(b); string(got) != "question" || err != nil {
+			t.Errorf("server read %q, %v", got, err)
+		}
+		if _, err := b.Write([]byte("answer")); err != nil {
+			return err
+		}
+		b.Close()
+		if got, err := io.ReadAll(a); string(got) != "answer" || err != nil {
+			t.Errorf("client read %q, %v", got, err)
+		}
+		return nil
+	})
+}
