@@ -1,0 +1,51 @@
+package crawl
+
+import (
+	"strings"
+	"time"
+)
+
+// Summary is what a crawl has done, counted from the beginning of this run.
+type Summary struct {
+	Pages    int            // pages that went into the database
+	Status   map[int]int    // by HTTP status; 0: no answer
+	Errors   map[string]int // by kind, of pages that have an error
+	Retries  int            // requests that were made again
+	Links    int            // addresses named by the pages
+	Bytes    int64          // of bodies, uncompressed
+	Wall     time.Duration
+	Requests time.Duration // the sum of all requests' times: what one by one would have taken
+	First    string        // the first page with an error, and the error
+
+	Fetched int   // pages in the database over all runs, without those that robots.txt forbids
+	Found   int   // those of them with a status below 400
+	Queued  int64 // what is left to be done
+
+	Stopped bool              // by Config.Stop, before it was done
+	Parked  map[string]string // origins left alone, and why
+}
+
+// Progress is the state of a crawl under way.
+type Progress struct {
+	Done      int   // pages in the database, of this run
+	Queued    int64 // pages to be fetched that are known so far
+	InFlight  int
+	Errors    int     // pages without an answer
+	PagesRate float64 // a second, over the last interval
+	BytesRate float64
+	Lag       time.Duration // how late the loop was at worst in the interval
+	Wall      time.Duration
+}
+
+func (s *Summary) count(p *Page) {
+	s.Pages++
+	s.Status[p.Status]++
+	s.Links += p.Links
+	if p.Error != "" {
+		kind, _, _ := strings.Cut(p.Error, ":")
+		s.Errors[kind]++
+		if s.First == "" {
+			s.First = p.URL + ": " + p.Error
+		}
+	}
+}
