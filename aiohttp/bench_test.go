@@ -35,7 +35,7 @@ func nginx(t testing.TB) (url string) {
 events { worker_connections 4096; }
 http {
 	access_log off; keepalive_requests 1000000; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p;
-	fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; default_type text/html;
+	fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s; default_type application/octet-stream;
 	gzip on; gzip_types text/plain; types { text/plain txt; }
 	server { listen %[2]s; root %[1]s/www; client_max_body_size 10k; location /once { keepalive_timeout 0; try_files /small =404; } }
 }`, dir, addr)
