@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	_ "modernc.org/sqlite"
 )
 
 var crawlPart = part{
@@ -22,7 +25,7 @@ nginx and the crawler share the two.`,
 			{"pages/s", "pages/s", []target{{peer: "colly", atLeast: 1.5}, {peer: "Scrapy", atLeast: 10}}},
 			{"peak-mb", "MB peak memory", []target{{peer: "colly", atMost: 1}, {peer: "Scrapy", atMost: 1}}},
 			{"pages", "HTML pages", nil},
-			{"urls", "URLs", nil},
+			{"urls", "URLs with an answer of 200", nil},
 			{"seconds", "s in all", nil},
 		}
 		return []row{
@@ -43,7 +46,7 @@ func crawlers(nginxCores, crawlerCores string) []contender {
 	}
 	printed := func(stdout, _ string) (values, error) { return parse(stdout) }
 	return []contender{
-		{"asyncio", crawler(crawlSummary, build+"asyncio", "crawl", "URL", "--out", "FOLDER/site.db", "--json",
+		{"asyncio", crawler(countRows, build+"asyncio", "crawl", "URL", "--out", "FOLDER/site.db",
 			"--concurrency", crawlConcurrency, "--per-host", crawlConcurrency)},
 		{"colly", crawler(printed, build+"colly", "URL", crawlConcurrency)},
 		{"colly + SQLite", crawler(printed, build+"colly", "URL", crawlConcurrency, "FOLDER/site.db")},
@@ -82,7 +85,7 @@ func crawl(nginxCores, crawlerCores string, count func(stdout, folder string) (v
 		return nil, err
 	}
 	var seconds, kilobytes float64
-	if _, err := fmt.Sscan(string(timing), &seconds, &kilobytes); err != nil {
+	if _, err := fmt.Sscan(lastLine(string(timing)), &seconds, &kilobytes); err != nil {
 		return nil, err
 	}
 	got, err := count(stdout, folder)
@@ -109,7 +112,15 @@ func countFiles(_, folder string) (values, error) {
 	return got, err
 }
 
-// crawlSummary reads the summary that asyncio crawl prints.
-func crawlSummary(stdout, _ string) (values, error) {
-	return nil, fmt.Errorf("not known yet: %s", stdout)
+// countRows counts what asyncio crawl stored.
+func countRows(_, folder string) (values, error) {
+	db, err := sql.Open("sqlite", folder+"/site.db")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	var pages, urls float64
+	err = db.QueryRow(`SELECT count(*) FILTER (WHERE content_type LIKE 'text/html%'), count(*)
+		FROM pages WHERE status = 200`).Scan(&pages, &urls)
+	return values{"pages": pages, "urls": urls}, err
 }

@@ -2,6 +2,8 @@ module github.com/go-asyncio/asyncio/bench
 
 go 1.26.0
 
+replace github.com/go-asyncio/asyncio => ../
+
 require (
 	github.com/cloudwego/netpoll v0.7.2
 	github.com/go-asyncio/asyncio v0.0.0
@@ -39,5 +41,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/go-asyncio/asyncio => ../

@@ -60,7 +60,7 @@ func prepare() error {
 	for _, our := range []string{"tasks", "echo", "http"} {
 		compile("go", "build", "-o", build+"our-"+our, "./ours/"+our)
 	}
-	compile("go", "build", "-o", build+"asyncio", "github.com/go-asyncio/asyncio/cmd/asyncio")
+	compile("go", "build", "-C", "..", "-o", "bench/"+build+"asyncio", "./cmd/asyncio")
 	compile("gcc", "-O3", "-march=native", "-Wall", "-o", build+"c-echo", "peers/echo/server.c")
 	compile("gcc", "-O3", "-march=native", "-Wall", "-o", build+"echo-client", "peers/echo/client.c")
 	compile("sh", "-c", "cd peers/tokio && RUSTC="+debianRustc+" CARGO_TARGET_DIR=../../build/tokio "+debianCargo+" build --release --offline --quiet")

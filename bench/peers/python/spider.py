@@ -23,7 +23,7 @@ class Spider(scrapy.Spider):
             self.pages += response.status == 200
             for link in self.links.extract_links(response):
                 yield scrapy.Request(link.url)
-        self.urls += 1
+        self.urls += response.status == 200
 
     pages = urls = 0
 

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMedian(t *testing.T) {
+	if got := median([]float64{9, 1, 5}); got != 5 {
+		t.Errorf("of three: %v, want the one in the middle, 5", got)
+	}
+	if got := median([]float64{4, 1, 2, 100}); got != 3 {
+		t.Errorf("of four: %v, want the mean of the two in the middle, 3", got)
+	}
+}
+
+func TestRender_saysWhichTargetsAreReached(t *testing.T) {
+	p := part{name: "p", title: "P", rows: func() []row {
+		return []row{{"work", []contender{{name: "asyncio"}, {name: "peer"}, {name: "absent"}}, []metric{
+			{"ns", "ns", []target{{peer: "peer", atMost: 0.5}, {peer: "peer", atMost: 0.4}, {peer: "absent", atMost: 1}}},
+			{"msg/s", "messages/s", []target{{peer: "peer", atLeast: 1.25}, {atMost: 10}}},
+		}}}
+	}}
+	work := rowResult{What: "work", Values: map[string]map[string][]float64{}}
+	for _, ns := range []float64{50, 40, 900} { // one bad run does not matter
+		work.add("asyncio", values{"ns": ns, "msg/s": 120})
+		work.add("peer", values{"ns": 2 * 50, "msg/s": 100})
+	}
+	got := p.render(partResult{Rows: []rowResult{work}})
+	for _, want := range []string{
+		"| work, ns | 50 | 100 (0.50) | – |",
+		"≤ 0.5 × peer: **reached**; ≤ 0.4 × peer: **missed**; ≤ 1 × absent: not measured",
+		"| work, messages/s | 120 | 100 (1.20) | – | ≥ 1.25 × peer: **missed**; ≤ 10: **missed** |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in:\n%s", want, got)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	got, err := parse("ns 57.5\nallocs 1\n")
+	if err != nil || got["ns"] != 57.5 || got["allocs"] != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, bad := range []string{"", "ns\n", "ns fast\n"} {
+		if got, err := parse(bad); err == nil {
+			t.Errorf("%q was taken for %v", bad, got)
+		}
+	}
+}
