@@ -268,6 +268,9 @@ func (s *scope) leave() {
 		k := s.kids
 		k.unlink()
 		k.link(s.above)
+		if e := s.ext.Load(); e != nil && e.foreign != nil && k.Cause() == nil {
+			k.shared().foreign = s.loop.watchForeign(e.foreign.ctx, k.cancel)
+		}
 	}
 	s.unlink()
 	s.end(endedExt)
