@@ -12,9 +12,8 @@ import (
 
 // document is what one HTML page says.
 type document struct {
-	title  string
-	links  []link // each target once, in the order of the page
-	fields []field
+	title string
+	links []link // each target once, in the order of the page
 }
 
 // link is an address that a page names, in its canonical form.

@@ -160,16 +160,17 @@ var background = context.Background()
 
 // store is the database. It is used by one thread at a time.
 type store struct {
-	db      *sql.DB
-	conn    *sql.Conn
-	path    string
-	scope   scope
-	depth   int // the limit; noDepth: none
-	known   *cache
-	origins map[string]int64
-	sql     statements
-	queued  int64  // rows of the frontier
-	out     stored // what the transaction under way will tell
+	db       *sql.DB
+	conn     *sql.Conn
+	path     string
+	scope    scope
+	depth    int // the limit; noDepth: none
+	known    *cache
+	origins  map[string]int64
+	sql      statements
+	prepared []*sql.Stmt
+	queued   int64  // rows of the frontier
+	out      stored // what the transaction under way will tell
 }
 
 type statements struct {
@@ -323,6 +324,7 @@ func (s *store) prepare() (err error) {
 		if *to, err = s.conn.PrepareContext(background, text); err != nil {
 			return s.fault("read", err)
 		}
+		s.prepared = append(s.prepared, *to)
 	}
 	return nil
 }
@@ -708,7 +710,11 @@ func (s *store) count() (fetched, found int, err error) {
 	return fetched, found, s.fault("read", err)
 }
 
+// close closes the file. SQLite does so only when no statement is left.
 func (s *store) close() error {
+	for _, statement := range s.prepared {
+		statement.Close()
+	}
 	if s.conn != nil {
 		s.conn.Close()
 	}

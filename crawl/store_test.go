@@ -14,8 +14,7 @@ import (
 // testStore is a store with what a crawler would know about its frontier.
 type testStore struct {
 	*store
-	t       *testing.T
-	origins map[string]int64
+	t *testing.T
 }
 
 func newTestStore(t *testing.T, path string, resume bool, depth int, deny ...string) *testStore {
@@ -50,7 +49,7 @@ func (s *testStore) frontier() (list []string) {
 
 func (s *testStore) items() (list []item) {
 	s.t.Helper()
-	for name, id := range s.store.origins {
+	for name, id := range s.origins {
 		out, err := s.write(nil, []wanted{{id, 0, 100}})
 		if err != nil {
 			s.t.Fatal(name, err)
