@@ -259,10 +259,15 @@ var scenarios = []scenario{
 		req.Host = "Example.com"
 		do(c, req, note)
 	}},
-	{"Client.Timeout", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	{"Client.Timeout", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-r.Context().Done()
+		}
+	},
 		func(ctx context.Context, c *http.Client, base string, note noter) {
+			try(ctx, c, "GET", base, nil, nil, note)
 			c.Timeout = 50 * time.Millisecond
-			req, _ := http.NewRequestWithContext(ctx, "GET", base, nil)
+			req, _ := http.NewRequestWithContext(ctx, "GET", base+"/slow", nil)
 			_, err := c.Do(req)
 			var ue *url.Error
 			note("%v", errors.As(err, &ue) && ue.Timeout())

@@ -50,6 +50,7 @@ type conn struct {
 
 // An exchange is the state of one request and its response.
 type exchange struct {
+	block    context.Context // around the call
 	target   *target
 	upload   *upload       // of a body that is sent by a task; nil: none
 	held     *heldBody     // of one that waits for the server's consent
@@ -93,8 +94,8 @@ func (c *conn) limitRead(d time.Duration) {
 // roundTrip makes one exchange. It sees to it that the request's body is closed,
 // and that c goes back to its pool at the end, which may be that of the
 // response's body.
-func (c *conn) roundTrip(ctx context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace) (*http.Response, error) {
-	c.exchange = exchange{target: g, waiting: true}
+func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace) (*http.Response, error) {
+	c.exchange = exchange{block: block, target: g, waiting: true}
 	c.pool.takeBuffers(c)
 	gzip := c.asksGzip(req)
 	if err := c.send(ctx, req, gzip, trace); err != nil {
@@ -152,9 +153,9 @@ func (c *conn) send(ctx context.Context, req *http.Request, gzip bool, trace *ht
 		closeBody(req)
 		c.wroteRequest(c.wroteErr, trace)
 	case expectsContinue(req) && c.pool.t.ExpectContinueTimeout > 0:
-		c.holdBody(ctx, req, trace)
+		c.holdBody(req, trace)
 	default:
-		c.sendBody(ctx, req, trace)
+		c.sendBody(req, trace)
 	}
 	if c.wroteErr != nil && ctx.Err() != nil {
 		return c.fail(PhaseWrite, context.Cause(ctx))

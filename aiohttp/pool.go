@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"net/http/httptrace"
-	"time"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -65,8 +64,8 @@ func (p *pool) acquire(ctx context.Context, g *target, trace *httptrace.ClientTr
 		return nil, &Error{PhaseWait, g.addr(), err}
 	}
 	if c := p.takeIdle(h); c != nil {
-		traceGotConn(trace, c, p.loop.Time()-c.idleSince)
 		c.reused = true
+		p.gotConn(c, trace)
 		return c, nil
 	}
 	c, err := p.connect(ctx, h, g, trace)
@@ -74,14 +73,19 @@ func (p *pool) acquire(ctx context.Context, g *target, trace *httptrace.ClientTr
 		p.leave(h)
 		return nil, err
 	}
-	traceGotConn(trace, c, 0)
+	p.gotConn(c, trace)
 	return c, nil
 }
 
-func traceGotConn(trace *httptrace.ClientTrace, c *conn, idle time.Duration) {
-	if trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Conn: c.nc, Reused: idle > 0, WasIdle: idle > 0, IdleTime: idle})
+func (p *pool) gotConn(c *conn, trace *httptrace.ClientTrace) {
+	if trace.GotConn == nil {
+		return
 	}
+	info := httptrace.GotConnInfo{Conn: c.nc, Reused: c.reused, WasIdle: c.reused}
+	if c.reused {
+		info.IdleTime = p.loop.Time() - c.idleSince
+	}
+	trace.GotConn(info)
 }
 
 // host returns the record for g, with the caller as a user.

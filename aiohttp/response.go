@@ -145,12 +145,14 @@ func contentLength(h http.Header) (int64, error) {
 	if !ok {
 		return -1, nil
 	}
-	for _, v := range values[1:] {
-		if v != values[0] {
-			return 0, malformed("Content-Length", strings.Join(values, ", "))
+	if len(values) > 1 {
+		for _, v := range values[1:] {
+			if v != values[0] {
+				return 0, malformed("Content-Length", strings.Join(values, ", "))
+			}
 		}
+		h["Content-Length"] = values[:1]
 	}
-	h["Content-Length"] = values[:1]
 	n, err := strconv.ParseUint(values[0], 10, 63)
 	if err != nil {
 		return 0, malformed("Content-Length", values[0])

@@ -95,9 +95,10 @@ func (t *Transport) RoundTrip(req *http.Request) (resp *http.Response, err error
 		return nil, err
 	}
 	started := false
+	block := p.loop.CurrentContext()
 	err = within(p.loop, req.Context(), func(ctx context.Context) error {
 		started = true
-		resp, err = p.exchange(ctx, req, g)
+		resp, err = p.exchange(ctx, block, req, g)
 		return err
 	})
 	if !started {
@@ -124,8 +125,9 @@ func (t *Transport) prepare(req *http.Request) (*pool, *target, error) {
 
 // exchange sends the request on a connection, and once more on another one
 // when the first turns out to have been closed while it was idle. It sees to it
-// that the request's body is closed.
-func (p *pool) exchange(ctx context.Context, req *http.Request, g *target) (*http.Response, error) {
+// that the request's body is closed. ctx is for this call; what may outlast it,
+// as the sending of the body, belongs to block.
+func (p *pool) exchange(ctx, block context.Context, req *http.Request, g *target) (*http.Response, error) {
 	trace := httptrace.ContextClientTrace(req.Context())
 	if trace == nil {
 		trace = &noTrace
@@ -137,7 +139,7 @@ func (p *pool) exchange(ctx context.Context, req *http.Request, g *target) (*htt
 			closeBody(sent)
 			return nil, err
 		}
-		resp, err := c.roundTrip(ctx, sent, g, trace)
+		resp, err := c.roundTrip(ctx, block, sent, g, trace)
 		if err == nil {
 			resp.Request = req
 			return resp, nil
@@ -206,8 +208,8 @@ func runningLoop(ctx context.Context) (loop *asyncio.Loop, err error) {
 	return asyncio.RunningLoop(ctx), nil
 }
 
-// within runs fn in a block that ends with ctx as well as with the block that
-// the running task is in. fn gets that block's context.
+// within runs fn in a block that ends with ctx. If ctx is not the running task's,
+// it also ends with the block that the task is in. fn gets its block's context.
 func within(loop *asyncio.Loop, ctx context.Context, fn func(context.Context) error) error {
 	block := loop.CurrentContext()
 	if ctx == block || ctx == context.Background() || ctx == context.TODO() {

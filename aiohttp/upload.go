@@ -25,12 +25,21 @@ const copyBufferBytes = 32 << 10
 var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) }}
 
 // sendBody begins to send the body.
-func (c *conn) sendBody(ctx context.Context, req *http.Request, trace *httptrace.ClientTrace) {
+func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
 	up := &upload{}
 	c.upload = up
-	up.task = asyncio.Go(ctx, func(context.Context) error {
+	loop, block := c.pool.loop, c.block
+	up.task = asyncio.Go(block, func(context.Context) error {
 		defer closeBody(req)
-		up.sent, up.err = c.writeBody(req)
+		send := func(context.Context) error {
+			up.sent, up.err = c.writeBody(req)
+			return nil
+		}
+		if req.Context() == block { // which this task ends with anyway
+			send(block)
+		} else if err := within(loop, req.Context(), send); err != nil {
+			up.sent, up.err = err, err
+		}
 		up.done = true
 		c.sentBody(up, trace)
 		return nil
@@ -78,7 +87,7 @@ type heldBody struct {
 	timer *asyncio.Timer
 }
 
-func (c *conn) holdBody(ctx context.Context, req *http.Request, trace *httptrace.ClientTrace) {
+func (c *conn) holdBody(req *http.Request, trace *httptrace.ClientTrace) {
 	if trace.Wait100Continue != nil {
 		trace.Wait100Continue()
 	}
@@ -87,7 +96,7 @@ func (c *conn) holdBody(ctx context.Context, req *http.Request, trace *httptrace
 		if !h.sent {
 			h.sent = true
 			h.timer.Stop()
-			c.sendBody(ctx, req, trace)
+			c.sendBody(req, trace)
 		}
 	}
 	h.timer = c.pool.loop.CallLater(c.pool.t.ExpectContinueTimeout, h.send)

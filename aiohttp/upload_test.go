@@ -1,0 +1,166 @@
+package aiohttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// The server does not know of Expect: after a while it gets the body unasked.
+func TestExpectContinue_noAnswer_sendsTheBodyInTime(t *testing.T) {
+	s := newCounting(t, func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del("Expect")
+		conn, rw, _ := w.(http.Hijacker).Hijack() // keeps net/http from saying continue
+		defer conn.Close()
+		b := make([]byte, 4)
+		_, err := io.ReadFull(rw, b)
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n%s", b)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	onLoop(t, func(ctx context.Context) {
+		tr := testTransport()
+		tr.ExpectContinueTimeout = 30 * time.Millisecond
+		req, _ := http.NewRequestWithContext(ctx, "PUT", s.URL, strings.NewReader("body"))
+		req.Header.Set("Expect", "100-continue")
+		loop := asyncio.RunningLoop(ctx)
+		start := loop.Time()
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		b, err := io.ReadAll(resp.Body)
+		if string(b) != "body" || err != nil {
+			t.Errorf("%q, %v", b, err)
+		}
+		if d := loop.Time() - start; d < 30*time.Millisecond {
+			t.Errorf("sent after %v", d)
+		}
+	})
+}
+
+// A program talks to a server both ways: each answer decides what is sent next.
+func TestUpload_goesOnWhileTheResponseIsRead(t *testing.T) {
+	s := newCounting(t, func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		rc.EnableFullDuplex()
+		rc.Flush()
+		io.Copy(flushing{w, rc}, r.Body)
+	})
+	for _, whose := range []string{"the task's context", "a derived context", "a foreign context"} {
+		t.Run(whose, func(t *testing.T) {
+			onLoop(t, func(ctx context.Context) {
+				tr := testTransport()
+				tr.bind(ctx)
+				reqCtx, cancel := ctx, context.CancelFunc(func() {})
+				switch whose {
+				case "a derived context":
+					reqCtx, cancel = context.WithTimeout(ctx, time.Hour)
+				case "a foreign context":
+					reqCtx, cancel = context.WithTimeout(context.Background(), time.Hour)
+				}
+				defer cancel()
+				say := asyncio.NewQueue[string](0)
+				body := readerFunc(func(p []byte) (int, error) {
+					line, err := say.Get(asyncio.RunningLoop(ctx).CurrentContext())
+					if err != nil || line == "" {
+						return 0, io.EOF
+					}
+					return copy(p, line), nil
+				})
+				req, _ := http.NewRequestWithContext(reqCtx, "POST", s.URL, body)
+				resp, err := tr.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer resp.Body.Close()
+				for i := range 5 {
+					line := fmt.Sprintf("line %d", i)
+					say.TryPut(line)
+					b := make([]byte, len(line))
+					if _, err := io.ReadFull(resp.Body, b); err != nil || string(b) != line {
+						t.Errorf("%q, %v", b, err)
+					}
+				}
+				say.TryPut("")
+				if rest, err := io.ReadAll(resp.Body); len(rest) > 0 || err != nil {
+					t.Errorf("%q, %v", rest, err)
+				}
+				if st := tr.Stats(); st != (Stats{Open: 1, Idle: 1}) {
+					t.Errorf("%+v", st)
+				}
+			})
+		})
+	}
+}
+
+// A body that fails after the response has begun fails the response, too: the
+// server has not got what it answers.
+func TestUpload_failsWhileTheResponseIsRead_failsTheBody(t *testing.T) {
+	s := newCounting(t, func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		rc.EnableFullDuplex()
+		rc.Flush()
+		io.Copy(flushing{w, rc}, r.Body)
+	})
+	onLoop(t, func(ctx context.Context) {
+		tr := testTransport()
+		var fail asyncio.Event
+		broken := errors.New("broken")
+		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, readerFunc(func([]byte) (int, error) {
+			fail.Wait(asyncio.RunningLoop(ctx).CurrentContext())
+			return 0, broken
+		}))
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		fail.Set()
+		_, err = io.ReadAll(resp.Body)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Phase != PhaseRequest || !errors.Is(err, broken) {
+			t.Error(err)
+		}
+		if st := tr.Stats(); st != (Stats{}) {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// Nobody reads on: closing the response ends the upload.
+func TestUpload_responseClosed_ends(t *testing.T) {
+	s := newCounting(t, func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		rc.EnableFullDuplex()
+		rc.Flush()
+		io.Copy(io.Discard, r.Body)
+	})
+	onLoop(t, func(ctx context.Context) {
+		tr := testTransport()
+		body := &closeCounter{Reader: readerFunc(func(p []byte) (int, error) {
+			return 1, asyncio.Sleep(asyncio.RunningLoop(ctx).CurrentContext(), time.Hour)
+		})}
+		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, body)
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+		yield(ctx, 5)
+		if body.closed != 1 || tr.Stats() != (Stats{}) {
+			t.Errorf("closed %d times, %+v", body.closed, tr.Stats())
+		}
+	})
+}
