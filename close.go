@@ -48,9 +48,8 @@ func (l *loop) shut() error {
 	l.unwind()
 	l.inbox.close()
 	l.unwind()
-	for f := range l.failures {
-		f.cleanup.Stop()
-		f.report()
+	for range l.failures.Len() {
+		l.failures.Front().Value.(*failure).report()
 	}
 	l.pool.Close()
 	l.closed = true

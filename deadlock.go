@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 	"weak"
 )
 
@@ -57,20 +58,25 @@ func (l *loop) newHandle() *Loop {
 	h := &Loop{l}
 	runtime.AddCleanup(h, func(l *loop) { l.post(func() {}) }, l)
 	l.face.Store(&faceRef{weak.Make(h)})
-	l.gcAsked = false
+	l.collectEvery = time.Millisecond
 	return h
 }
 
-// held reports whether somebody holds the Loop, and so may call in. Who has
-// dropped it is found out by a garbage collection, once, in the background.
+// held reports whether somebody holds the Loop, and so may call in.
 func (l *loop) held() bool {
 	ref := l.face.Load()
-	if ref == nil || ref.ptr.Value() == nil {
-		return false
+	return ref != nil && ref.ptr.Value() != nil
+}
+
+// collect lets the garbage be collected, in the background, as that is how it is
+// found out that nobody holds the Loop any more. It returns the time until it
+// has to be done again: always longer, as most who hold it mean to.
+func (l *loop) collect() time.Duration {
+	if wait := time.Until(l.collectAt); wait > 0 {
+		return wait
 	}
-	if !l.gcAsked {
-		l.gcAsked = true
-		go runtime.GC()
-	}
-	return true
+	go runtime.GC()
+	l.collectEvery = min(4*l.collectEvery, time.Minute)
+	l.collectAt = time.Now().Add(l.collectEvery)
+	return l.collectEvery
 }

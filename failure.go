@@ -1,6 +1,7 @@
 package asyncio
 
 import (
+	"container/list"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -23,6 +24,7 @@ type failure struct {
 	created string
 	err     error
 	cleanup runtime.Cleanup
+	listed  *list.Element // in loop.failures; nil when seen or reported
 }
 
 func (t *task) failure(err error) *failure {
@@ -33,7 +35,7 @@ func (t *task) failure(err error) *failure {
 func (l *loop) watchFailure(f *future, owner any, fail *failure) {
 	fail.loop = l
 	f.extra = &futureExtra{failure: fail}
-	l.failures[fail] = struct{}{}
+	fail.listed = l.failures.PushBack(fail)
 	dropped := func(fail *failure) { l.post(fail.report) }
 	switch o := owner.(type) {
 	case *task:
@@ -45,15 +47,18 @@ func (l *loop) watchFailure(f *future, owner any, fail *failure) {
 
 // settled ends the watch: somebody has seen the error.
 func (f *failure) settled() {
-	delete(f.loop.failures, f)
-	f.cleanup.Stop()
+	if f.listed != nil {
+		f.loop.failures.Remove(f.listed)
+		f.listed = nil
+		f.cleanup.Stop()
+	}
 }
 
 func (f *failure) report() {
-	if _, unseen := f.loop.failures[f]; !unseen {
+	if f.listed == nil {
 		return
 	}
-	delete(f.loop.failures, f)
+	f.settled()
 	f.loop.exception(ExceptionInfo{
 		Message: "the error of a task or future was never retrieved",
 		Err:     f.err, Task: f.what, Created: f.created,

@@ -57,10 +57,12 @@ type loop struct {
 	closers  list.List // of io.Closer
 
 	config
-	failures map[*failure]struct{}
-	gcAsked  bool
+	failures list.List // of *failure
 	closing  bool
 	closed   bool
+
+	collectAt    time.Time // see collect
+	collectEvery time.Duration
 }
 
 const pollEvery = 64
@@ -84,7 +86,7 @@ func newLoop(opts []Option) (*loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asyncio: new loop: %w", err)
 	}
-	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p, failures: map[*failure]struct{}{}}
+	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p}
 	l.inbox.wake = p.Wake
 	l.pool = coro.NewPool(l.work)
 	l.root = scope{loop: l, given: &given{values: context.Background()}}
@@ -308,7 +310,10 @@ func (l *loop) sleep(patient bool) bool {
 		switch {
 		case len(l.timers.entries) > 0:
 			wait = l.untilTimer()
-		case l.outside == 0 && len(l.foreigns) == 0 && l.threads == 0 && !(patient && l.held()):
+		case l.outside > 0 || len(l.foreigns) > 0 || l.threads > 0:
+		case patient && l.held():
+			wait = l.collect()
+		default:
 			return false
 		}
 		l.idle.Store(true)

@@ -248,7 +248,7 @@ func (s *scope) expires(at time.Time, g *given) {
 // watch cancels s on the loop when ctx, which is not ours, is cancelled.
 func (s *scope) watch(ctx context.Context) {
 	if ctx.Err() != nil {
-		s.end(endedBy(context.Cause(ctx)))
+		s.cancel(context.Cause(ctx))
 		return
 	}
 	s.shared().foreign = s.loop.watchForeign(ctx, s.cancel)
@@ -264,16 +264,25 @@ func (s *scope) close() {
 // the scope above: so a task outlives the one that created it, and nothing
 // keeps an ended scope in memory.
 func (s *scope) leave() {
+	foreign := s.foreign()
 	for s.kids != nil {
 		k := s.kids
 		k.unlink()
 		k.link(s.above)
-		if e := s.ext.Load(); e != nil && e.foreign != nil && k.Cause() == nil {
-			k.shared().foreign = s.loop.watchForeign(e.foreign.ctx, k.cancel)
+		if foreign != nil {
+			k.watch(foreign.ctx)
 		}
 	}
 	s.unlink()
 	s.end(endedExt)
+}
+
+// foreign returns what s watches, nil if it does not or has ended.
+func (s *scope) foreign() *foreign {
+	if e := s.ext.Load(); e != nil {
+		return e.foreign
+	}
+	return nil
 }
 
 // cancel ends s and all below it, and wakes the tasks that wait there.

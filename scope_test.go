@@ -323,6 +323,34 @@ func TestTask_outlivesTheOneThatCreatedIt_andIsStillCancelledWithWhatIsAbove(t *
 	})
 }
 
+func TestTask_belowAStandardContext_outlivesItsCreatorAndIsCancelledWithThatContext(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		standard, cancel := context.WithCancelCause(ctx)
+		var tasks []*asyncio.Task[asyncio.None]
+		var create func(depth int) func(ctx context.Context) error
+		create = func(depth int) func(ctx context.Context) error {
+			return func(ctx context.Context) error {
+				if depth == 0 {
+					return asyncio.Sleep(ctx, time.Hour)
+				}
+				for range 2 {
+					tasks = append(tasks, asyncio.Go(ctx, create(depth-1)))
+				}
+				return nil
+			}
+		}
+		asyncio.Go(standard, create(3)).Await(ctx)
+		asyncio.Sleep(ctx, time.Minute)
+		boom := errors.New("boom")
+		cancel(boom)
+		for _, task := range tasks[len(tasks)-8:] {
+			_, err := task.Await(ctx)
+			wantErr(t, "a task that outlived its creator", err, boom)
+		}
+		return nil
+	})
+}
+
 func TestContext_ofATaskThatHasEnded_isCancelled(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var old context.Context

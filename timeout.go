@@ -76,8 +76,9 @@ func WithCancel(ctx context.Context) (context.Context, context.CancelCauseFunc) 
 	near, _ := relate(ctx)
 	s := &scope{}
 	s.open(l, near.task, ctx)
+	h := l.handle() // who can cancel can end a wait: no deadlock
 	return s, func(cause error) {
-		l.onLoop(func() {
+		h.onLoop(func() {
 			s.cancel(causeOf([]error{cause}))
 			s.close()
 		})

@@ -1,10 +1,10 @@
 package asyncio
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -72,12 +72,15 @@ func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
 //go:norace
 func (l *loop) stepsTaken() uint64 { return l.steps }
 
-// runningName reads the loop's state without its leave: the step that it looks
-// at stands still.
+// runningTask reads the loop's state without its leave: the step that it looks
+// at stands still. It is nil in a callback.
 //
 //go:norace
+func (l *loop) runningTask() *task { return l.current }
+
+//go:norace
 func (l *loop) runningName() string {
-	t := l.current
+	t := l.runningTask()
 	if t == nil {
 		return "a callback"
 	}
@@ -104,22 +107,23 @@ func (l *loop) runningStack() string {
 		}
 		buf = make([]byte, 4*len(buf))
 	}
-	frames := [][]byte{
-		fmt.Appendf(nil, ".(*loop).perform(%p", l),
-		fmt.Appendf(nil, ".(*loop).call(%p", l),
+	call, arg := ".(*loop).call(", fmt.Sprintf("%p", l)
+	if t := l.runningTask(); t != nil {
+		call, arg = ".(*loop).perform(", fmt.Sprintf("%p", t)
 	}
-	for g := range bytes.SplitSeq(buf, []byte("\n\n")) {
-		header, _, _ := bytes.Cut(g, []byte("\n"))
-		if bytes.Contains(header, []byte("[coroutine")) {
+	stack := "not found"
+	for g := range strings.SplitSeq(string(buf), "\n\n") {
+		header, _, _ := strings.Cut(g, "\n")
+		i := strings.Index(g, call)
+		if i < 0 || strings.Contains(header, "[coroutine") {
 			continue
 		}
-		for _, f := range frames {
-			if i := bytes.Index(g, f); i >= 0 {
-				return userFrames(string(g[:i]))
-			}
+		stack = userFrames(g[:i])
+		if line, _, _ := strings.Cut(g[i:], "\n"); strings.Contains(line, arg) {
+			break // else it may be another loop's: the stack trace does not always know arguments
 		}
 	}
-	return "not found"
+	return stack
 }
 
 const maxDumped = 10_000
@@ -127,8 +131,5 @@ const maxDumped = 10_000
 // userFrames cuts the loop's own frame, whose name stack ends in, and the frame
 // that calls the user's function.
 func userFrames(stack string) string {
-	if i := bytes.LastIndexByte([]byte(stack), '\n'); i >= 0 {
-		stack = stack[:i]
-	}
-	return stack
+	return stack[:max(0, strings.LastIndexByte(stack, '\n'))]
 }

@@ -1,0 +1,174 @@
+package asyncio_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// logTo is a logger that writes to the buffer.
+func logTo(b *bytes.Buffer) asyncio.Option {
+	return asyncio.WithLogger(slog.New(slog.NewTextHandler(b, nil)))
+}
+
+// conformance: exception-handler-01
+func TestCallback_panics_thatIsLoggedAndTheLoopGoesOn(t *testing.T) {
+	var log bytes.Buffer
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		loop.CallSoon(func() { panic("in a callback") })
+		loop.CallLater(time.Second, func() { panic("in a timer") })
+		task := asyncio.Go(ctx, asyncio.Yield)
+		task.AddDoneCallback(func(*asyncio.Task[asyncio.None]) { panic("in a done callback") })
+		return asyncio.Sleep(ctx, time.Minute)
+	}, logTo(&log))
+	wantText(t, log.String(), "a callback panicked", "panic: in a callback", "panic: in a timer", "panic: in a done callback", "failure_test.go")
+}
+
+// conformance: exception-handler-02 exception-handler-04 future-22
+func TestTask_failureThatNobodySaw_isReportedAtTheEnd(t *testing.T) {
+	boom := errors.New("boom")
+	main := func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		asyncio.CreateTask(ctx, failing[int](boom), asyncio.Name("unseen"))
+		asyncio.NewFuture[string](loop).SetError(boom)
+		asyncio.Go(ctx, explode("bang"), asyncio.Name("panics"))
+
+		// None of these is reported.
+		seen := asyncio.CreateTask(ctx, failing[int](boom))
+		seen.Await(ctx)
+		looked := asyncio.CreateTask(ctx, failing[int](boom))
+		asyncio.Sleep(ctx, time.Second)
+		looked.Result()
+		f := asyncio.NewFuture[int](loop)
+		f.SetError(boom)
+		f.Result()
+		asyncio.NewFuture[int](loop).SetResult(1)
+		asyncio.NewFuture[int](loop).Cancel()
+		asyncio.NewFuture[int](loop)
+		asyncio.CreateTask(ctx, sleeper(1)).Cancel()
+		asyncio.CreateTask(ctx, value(1))
+		asyncio.CreateTask(ctx, failing[int](boom)).AddDoneCallback(func(t *asyncio.Task[int]) {})
+		return asyncio.Yield(ctx)
+	}
+	var reports []asyncio.ExceptionInfo
+	run(t, main, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i) }))
+	tasks := map[string]bool{}
+	for _, r := range reports {
+		tasks[r.Task] = true
+		var p *asyncio.PanicError
+		if r.Err != boom && !errors.As(r.Err, &p) || !strings.Contains(r.Message, "never retrieved") {
+			t.Errorf("report %+v", r)
+		}
+	}
+	if len(reports) != 3 || !tasks["unseen"] || !tasks["a Future[string]"] || !tasks["panics"] {
+		t.Errorf("reports %+v", reports)
+	}
+
+	var log bytes.Buffer
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		loop.SetExceptionHandler(func(asyncio.ExceptionInfo) { t.Error("the handler is called although it was reset") })
+		loop.SetExceptionHandler(nil)
+		return main(ctx)
+	}, logTo(&log))
+	wantText(t, log.String(), "never retrieved", "err=boom", "task=unseen")
+}
+
+func TestTask_severalFailuresThatNobodySaw_areReportedInTheirOrder(t *testing.T) {
+	var order []string
+	run(t, func(ctx context.Context) error {
+		for _, name := range strings.Fields("a b c d e f g h") {
+			asyncio.Go(ctx, failing2(errors.New(name)), asyncio.Name(name))
+		}
+		return asyncio.Yield(ctx)
+	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { order = append(order, i.Task) }))
+	if got := strings.Join(order, " "); got != "a b c d e f g h" {
+		t.Errorf("order %s", got)
+	}
+}
+
+// conformance: future-23
+func TestFailure_whatFailedIsDropped_isReportedWhileTheLoopRuns(t *testing.T) {
+	boom := errors.New("boom")
+	reports := 0
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		asyncio.CreateTask(ctx, failing[int](boom))
+		newFuture[int](ctx).SetError(boom)
+		for range 1000 {
+			if reports == 2 {
+				return nil
+			}
+			runtime.GC()
+			asyncio.Sleep(ctx, time.Millisecond)
+		}
+		t.Errorf("%d of 2 are reported", reports)
+		return nil
+	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) {
+		reports++
+		wantErr(t, "report", i.Err, boom)
+	}))
+	if err != nil || reports != 2 {
+		t.Errorf("got %v, %d reports", err, reports)
+	}
+}
+
+// conformance: task-debug-03
+func TestTask_failed_cancelIsRefusedAndTheFailureStays(t *testing.T) {
+	boom := errors.New("boom")
+	reports := 0
+	run(t, func(ctx context.Context) error {
+		task := asyncio.CreateTask(ctx, failing[int](boom))
+		asyncio.Yield(ctx)
+		if task.Cancel() || task.Cancelled() || !task.Done() {
+			t.Error("a failed task was cancelled")
+		}
+		return nil
+	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) { reports++ }))
+	if reports != 1 {
+		t.Errorf("%d reports, want 1", reports)
+	}
+}
+
+// conformance: exception-handler-05 exception-handler-06
+func TestExceptionHandler_panics_thatIsLoggedWithTheFailure(t *testing.T) {
+	var log bytes.Buffer
+	run(t, func(ctx context.Context) error {
+		asyncio.RunningLoop(ctx).CallException(asyncio.ExceptionInfo{Message: "the first message", Err: errors.New("the first error")})
+		return nil
+	}, logTo(&log), asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) { panic("broken handler") }))
+	wantText(t, log.String(), "the exception handler panicked", "broken handler", "the first message", "the first error")
+}
+
+type brokenLog struct{ slog.Handler }
+
+func (brokenLog) Enabled(context.Context, slog.Level) bool { panic("broken log") }
+
+func TestExceptionHandler_theLogIsBrokenToo_theLoopGoesOn(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		loop.CallSoon(func() { panic("x") })
+		asyncio.Sleep(ctx, time.Second)
+		loop.SetExceptionHandler(func(asyncio.ExceptionInfo) { panic("y") })
+		loop.CallSoon(func() { panic("x") })
+		return asyncio.Sleep(ctx, time.Second)
+	}, asyncio.WithLogger(slog.New(brokenLog{})))
+}
+
+func TestExceptionHandler_calledOnAnotherGoroutine_panics(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		elsewhere(func() {
+			mustPanic(t, "not the event loop's", func() { loop.SetExceptionHandler(nil) })
+			mustPanic(t, "not the event loop's", func() { loop.CallException(asyncio.ExceptionInfo{}) })
+		})
+		return nil
+	})
+}

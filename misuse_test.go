@@ -1,0 +1,138 @@
+package asyncio_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// waits are calls that wait, each with a context.
+func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
+	event, queue, full := &asyncio.Event{}, asyncio.NewQueue[int](0), asyncio.NewQueue[int](1)
+	full.TryPut(1)
+	future := asyncio.NewFuture[int](loop)
+	none := func(context.Context) error { return nil }
+	return map[string]func(ctx context.Context) error{
+		"Sleep":     sleepFor(time.Second),
+		"Yield":     asyncio.Yield,
+		"Event":     event.Wait,
+		"Get":       func(ctx context.Context) error { _, err := queue.Get(ctx); return err },
+		"Put":       func(ctx context.Context) error { return full.Put(ctx, 1) },
+		"Lock":      new(asyncio.Lock).Acquire,
+		"Semaphore": asyncio.NewSemaphore(0).Acquire,
+		"Future":    func(ctx context.Context) error { _, err := future.Await(ctx); return err },
+		"ToThread": func(ctx context.Context) error {
+			_, err := asyncio.ToThread(ctx, func() (int, error) { return 0, nil })
+			return err
+		},
+		"Group": func(ctx context.Context) error {
+			return asyncio.Group(ctx, func(context.Context, group) error { return nil })
+		},
+		"Timeout":    func(ctx context.Context) error { return asyncio.Timeout(ctx, time.Second, none) },
+		"Shield":     func(ctx context.Context) error { return asyncio.Shield(ctx, none) },
+		"Gather":     func(ctx context.Context) error { _, err := asyncio.Gather(ctx, value(1)); return err },
+		"TaskName":   func(ctx context.Context) error { _, err := asyncio.CurrentTaskName(ctx); return err },
+		"WaitQueue":  func(ctx context.Context) error { return new(asyncio.WaitQueue).Wait(ctx, why("x")) },
+		"WaitIO":     func(ctx context.Context) error { return new(asyncio.WaitQueue).WaitIO(ctx, why("x")) },
+		"WithValue":  func(ctx context.Context) error { return asyncio.Yield(context.WithValue(ctx, key("k"), 1)) },
+		"WithCancel": func(ctx context.Context) error { c, f := context.WithCancel(ctx); defer f(); return asyncio.Yield(c) },
+	}
+}
+
+func TestWait_withTheContextOfAnotherTask_isRefusedAndNamesBoth(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		for name, wait := range waits(asyncio.RunningLoop(ctx)) {
+			task := asyncio.Go(ctx, func(context.Context) error { return wait(ctx) }, asyncio.Name("the wrong one"))
+			_, err := task.Await(ctx)
+			if !errors.Is(err, asyncio.ErrWrongContext) || !strings.Contains(err.Error(), "the wrong one waits with the context of main") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func TestWait_inACallback_isRefused(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		for name, wait := range waits(loop) {
+			loop.CallSoon(func() {
+				wantErr(t, name, wait(ctx), asyncio.ErrWrongContext)
+				wantErr(t, name, wait(loop.Context()), asyncio.ErrWrongContext)
+			})
+		}
+		return asyncio.Yield(ctx)
+	})
+}
+
+func TestWait_withTheLoopsOwnContext_isRefused(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		for name, wait := range waits(loop) {
+			wantErr(t, name, wait(loop.Context()), asyncio.ErrWrongContext)
+		}
+		return nil
+	})
+}
+
+func TestWait_onAnotherGoroutine_isRefused(t *testing.T) {
+	var old context.Context
+	var later map[string]func(ctx context.Context) error
+	run(t, func(ctx context.Context) error {
+		old, later = ctx, waits(asyncio.RunningLoop(ctx))
+		elsewhere(func() {
+			for name, wait := range later {
+				wantErr(t, name, wait(ctx), asyncio.ErrWrongGoroutine)
+				wantErr(t, name, wait(context.Background()), asyncio.ErrNotOnLoop)
+			}
+		})
+		return asyncio.Sleep(ctx, time.Second)
+	})
+	for name, wait := range later {
+		wantErr(t, name+" after the loop's end", wait(old), asyncio.ErrLoopClosed)
+	}
+}
+
+func TestWait_withTheContextOfAnotherLoop_isRefused(t *testing.T) {
+	run(t, func(outer context.Context) error {
+		_, err := asyncio.ToThread(outer, func() (int, error) {
+			return 0, asyncio.Run(context.Background(), func(ctx context.Context) error {
+				for name, wait := range waits(asyncio.RunningLoop(ctx)) {
+					wantErr(t, name, wait(outer), asyncio.ErrWrongGoroutine)
+				}
+				mustPanic(t, "not the event loop's", func() { asyncio.Go(outer, asyncio.Yield) })
+				return nil
+			})
+		})
+		return err
+	})
+}
+
+// conformance: debug-01
+func TestLoop_callsFromAnotherGoroutine_panicInAnyMode(t *testing.T) {
+	for _, debug := range []bool{true, false} {
+		run(t, func(ctx context.Context) error {
+			loop := asyncio.RunningLoop(ctx)
+			task := asyncio.CreateTask(ctx, sleeper(1))
+			calls := func() {
+				mustPanic(t, "not the event loop's", func() { loop.CallSoon(func() {}) })
+				mustPanic(t, "not the event loop's", func() { loop.CallLater(time.Second, func() {}) })
+				mustPanic(t, "not the event loop's", func() { loop.CallAt(time.Second, func() {}) })
+				mustPanic(t, "not the event loop's", func() { task.Cancel() })
+				mustPanic(t, "not the event loop's", func() { task.AddDoneCallback(func(*asyncio.Task[int]) {}) })
+				mustPanic(t, "not the event loop's", func() { asyncio.WithTimeout(ctx, time.Second) })
+				mustPanic(t, "not the event loop's", func() { asyncio.After(ctx, time.Second, 1) })
+				mustPanic(t, "not the event loop's", func() { asyncio.RunningLoop(ctx) })
+			}
+			elsewhere(calls)
+			_, err := asyncio.ToThread(ctx, func() (int, error) {
+				return 0, asyncio.Run(context.Background(), func(context.Context) error { calls(); return nil })
+			})
+			return err
+		}, asyncio.WithDebug(debug))
+	}
+}
