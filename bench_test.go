@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -142,5 +143,190 @@ func BenchmarkLockHandover(b *testing.B) {
 			g.Go(fn)
 			return nil
 		})
+	})
+}
+
+func BenchmarkMutexHandover(b *testing.B) {
+	var lock sync.Mutex
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for range b.N / 2 {
+				lock.Lock()
+				runtime.Gosched()
+				lock.Unlock()
+			}
+		})
+	}
+	all.Wait()
+}
+
+func BenchmarkLockUncontended(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		var lock asyncio.Lock
+		for range b.N {
+			lock.Acquire(ctx)
+			lock.Release()
+		}
+		return nil
+	}, asyncio.WithWatchdog(0))
+}
+
+func BenchmarkMutexUncontended(b *testing.B) {
+	var lock sync.Mutex
+	for range b.N {
+		lock.Lock()
+		lock.Unlock()
+	}
+}
+
+func BenchmarkSemaphoreHandover(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		s := asyncio.NewSemaphore(2)
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for range 4 {
+				g.Go(func(ctx context.Context) error {
+					for range b.N / 4 {
+						s.Acquire(ctx)
+						asyncio.Yield(ctx)
+						s.Release()
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+	})
+}
+
+func BenchmarkChannelSemaphoreHandover(b *testing.B) {
+	s := make(chan struct{}, 2)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range b.N / 4 {
+				s <- struct{}{}
+				runtime.Gosched()
+				<-s
+			}
+		})
+	}
+	all.Wait()
+}
+
+func BenchmarkEventHandover(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		var ping, pong asyncio.Event
+		t := asyncio.Go(ctx, func(ctx context.Context) error {
+			for range b.N {
+				ping.Wait(ctx)
+				ping.Clear()
+				pong.Set()
+			}
+			return nil
+		})
+		for range b.N {
+			ping.Set()
+			pong.Wait(ctx)
+			pong.Clear()
+		}
+		_, err := t.Await(ctx)
+		return err
+	})
+}
+
+func BenchmarkCondHandover(b *testing.B) {
+	var mu sync.Mutex
+	cond, turn := sync.NewCond(&mu), 0
+	side := func(mine int) {
+		for range b.N {
+			mu.Lock()
+			for turn != mine {
+				cond.Wait()
+			}
+			turn = 1 - mine
+			mu.Unlock()
+			cond.Signal()
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(func() { side(0) })
+	all.Go(func() { side(1) })
+	all.Wait()
+}
+
+func BenchmarkQueueUncontended(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		q := asyncio.NewQueue[int](1)
+		for i := range b.N {
+			q.Put(ctx, i)
+			q.Get(ctx)
+		}
+		return nil
+	}, asyncio.WithWatchdog(0))
+}
+
+func BenchmarkChannelUncontended(b *testing.B) {
+	c := make(chan int, 1)
+	for i := range b.N {
+		c <- i
+		<-c
+	}
+}
+
+func BenchmarkCallSoon(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		fn := func() {}
+		for i := range b.N {
+			loop.CallSoon(fn)
+			if i%100 == 99 {
+				asyncio.Yield(ctx)
+			}
+		}
+		return nil
+	})
+}
+
+func BenchmarkTimerRearm(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		timers := make([]asyncio.Timer, 10_000)
+		for i := range timers {
+			timers[i].Init(asyncio.RunningLoop(ctx), func() {})
+		}
+		b.ResetTimer()
+		for i := range b.N {
+			timers[i%len(timers)].Reset(time.Hour)
+		}
+		return nil
+	}, asyncio.WithWatchdog(0))
+}
+
+func BenchmarkGoTimerRearm(b *testing.B) {
+	timers := make([]*time.Timer, 10_000)
+	for i := range timers {
+		timers[i] = time.AfterFunc(time.Hour, func() {})
+	}
+	for i := range b.N {
+		timers[i%len(timers)].Reset(time.Hour)
+	}
+	for _, t := range timers {
+		t.Stop()
+	}
+}
+
+func BenchmarkThreadAndBack(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for range b.N {
+			asyncio.ToThread(ctx, func() (int, error) { return 0, nil })
+		}
+		return nil
 	})
 }
