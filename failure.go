@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"runtime/debug"
 )
@@ -86,7 +87,11 @@ func (l *loop) exception(info ExceptionInfo) {
 
 // logException is the default exception handler.
 func (l *loop) logException(info ExceptionInfo) {
-	defer func() { _ = recover() }() // a broken slog.Handler must not end the loop
+	defer func() { // a broken slog.Handler must not end the loop
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "asyncio: logging panicked: %v\nasyncio: %s: %v\n", v, info.Message, info.Err)
+		}
+	}()
 	args := []any{slog.Any("err", info.Err)}
 	if info.Task != "" {
 		args = append(args, slog.String("task", info.Task))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -137,7 +138,7 @@ func TestTask_failed_cancelIsRefusedAndTheFailureStays(t *testing.T) {
 	}
 }
 
-// conformance: exception-handler-05 exception-handler-06
+// conformance: exception-handler-05
 func TestExceptionHandler_panics_thatIsLoggedWithTheFailure(t *testing.T) {
 	var log bytes.Buffer
 	run(t, func(ctx context.Context) error {
@@ -151,15 +152,38 @@ type brokenLog struct{ slog.Handler }
 
 func (brokenLog) Enabled(context.Context, slog.Level) bool { panic("broken log") }
 
-func TestExceptionHandler_theLogIsBrokenToo_theLoopGoesOn(t *testing.T) {
-	run(t, func(ctx context.Context) error {
-		loop := asyncio.RunningLoop(ctx)
-		loop.CallSoon(func() { panic("x") })
-		asyncio.Sleep(ctx, time.Second)
-		loop.SetExceptionHandler(func(asyncio.ExceptionInfo) { panic("y") })
-		loop.CallSoon(func() { panic("x") })
-		return asyncio.Sleep(ctx, time.Second)
-	}, asyncio.WithLogger(slog.New(brokenLog{})))
+// conformance: exception-handler-06
+func TestExceptionHandler_theLogIsBrokenToo_theFailureIsPrintedAndTheLoopGoesOn(t *testing.T) {
+	printed := stderrOf(t, func() {
+		run(t, func(ctx context.Context) error {
+			loop := asyncio.RunningLoop(ctx)
+			loop.CallSoon(func() { panic("first") })
+			asyncio.Sleep(ctx, time.Second)
+			loop.SetExceptionHandler(func(asyncio.ExceptionInfo) { panic("broken handler") })
+			loop.CallSoon(func() { panic("second") })
+			return asyncio.Sleep(ctx, time.Second)
+		}, asyncio.WithLogger(slog.New(brokenLog{})))
+	})
+	wantText(t, printed, "broken log", "panic: first", "panic: second", "broken handler")
+}
+
+// stderrOf returns what fn prints on the standard error.
+func stderrOf(t *testing.T, fn func()) string {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	stderr := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
+	fn()
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestExceptionHandler_calledOnAnotherGoroutine_panics(t *testing.T) {

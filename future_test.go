@@ -53,7 +53,7 @@ func TestFuture_SetResult_canBeDoneOnce(t *testing.T) {
 	})
 }
 
-// conformance: future-13 future-44
+// conformance: future-13
 func TestFuture_SetError_everybodyGetsTheSameError(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		f, boom := newFuture[int](ctx), errors.New("boom")

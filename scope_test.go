@@ -149,7 +149,7 @@ func TestContext_withoutCancel_waitsOnAfterTheCancellation(t *testing.T) {
 	})
 }
 
-// conformance: context-02 context-04
+// conformance: context-01 context-02 context-04
 func TestContext_values_areInheritedByTasksAndStaySeparate(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		k := key("k")
