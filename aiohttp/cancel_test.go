@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -17,10 +18,9 @@ import (
 // nothing is left behind.
 func TestTransport_cancelled_inEachPhase(t *testing.T) {
 	silent := newPeer(t, func(nc net.Conn, _ int) { io.Copy(io.Discard, nc) })
-	deaf := newPeer(t, func(nc net.Conn, _ int) { // takes nothing
-		nc.(*net.TCPConn).SetReadBuffer(1024)
-		time.Sleep(200 * time.Millisecond)
-	})
+	over := make(chan struct{})
+	deaf := newPeer(t, func(nc net.Conn, _ int) { <-over }) // takes nothing
+	t.Cleanup(func() { close(over) })
 	half := newPeer(t, func(nc net.Conn, _ int) {
 		readRequest(nc)
 		io.WriteString(nc, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -55,13 +55,15 @@ func TestTransport_cancelled_inEachPhase(t *testing.T) {
 						defer func() { hold.Cancel(); hold.Await(ctx) }()
 						eventually(t, ctx, "the slot is taken", func() bool { return c.tr.Stats().Open == 1 })
 					}
-					err := cancelledBy(ctx, how, reason, func(ctx context.Context) error {
-						req, _ := http.NewRequestWithContext(ctx, "POST", c.url, c.body)
+					var reached asyncio.Event
+					err := cancelledBy(ctx, how, reason, &reached, func(ctx context.Context) error {
+						req, _ := http.NewRequestWithContext(traced(ctx, c.phase, reached.Set), "POST", c.url, c.body)
 						resp, err := c.tr.RoundTrip(req)
 						if err != nil {
 							return err
 						}
 						defer resp.Body.Close()
+						reached.Set()
 						_, err = io.Copy(io.Discard, resp.Body)
 						return err
 					})
@@ -71,7 +73,7 @@ func TestTransport_cancelled_inEachPhase(t *testing.T) {
 					}
 					switch how {
 					case "Timeout":
-						if te, ok := errors.AsType[*asyncio.TimeoutError](err); !ok || te.After != 20*time.Millisecond || !e.Timeout() {
+						if te, ok := errors.AsType[*asyncio.TimeoutError](err); !ok || te.After != cancelTimeout || !e.Timeout() {
 							t.Errorf("%v", err)
 						}
 					default:
@@ -92,36 +94,58 @@ func TestTransport_cancelled_inEachPhase(t *testing.T) {
 	}
 }
 
-// cancelledBy runs fn in a task and ends it in one of the ways there are.
-func cancelledBy(ctx context.Context, how string, reason error, fn func(context.Context) error) error {
+// traced returns ctx with a trace that calls reached when the phase begins.
+func traced(ctx context.Context, phase Phase, reached func()) context.Context {
+	trace := &httptrace.ClientTrace{}
+	switch phase {
+	case PhaseWait, PhaseDial:
+		trace.GetConn = func(string) { reached() }
+	case PhaseTLS:
+		trace.TLSHandshakeStart = reached
+	case PhaseWrite:
+		trace.WroteHeaders = reached
+	case PhaseHeader:
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { reached() }
+	}
+	return httptrace.WithClientTrace(ctx, trace)
+}
+
+// cancelTimeout is longer than any phase takes to be reached.
+const cancelTimeout = 150 * time.Millisecond
+
+// cancelledBy runs fn in a task, and ends it in one of the ways there are when
+// it has reached what is to be ended.
+func cancelledBy(ctx context.Context, how string, reason error, reached *asyncio.Event, fn func(context.Context) error) error {
 	var err error
+	var cancel func()
 	task := asyncio.Go(ctx, func(ctx context.Context) error {
 		switch how {
 		case "Timeout":
-			err = asyncio.Timeout(ctx, 20*time.Millisecond, fn)
+			err = asyncio.Timeout(ctx, cancelTimeout, fn)
+			return nil
 		case "request's context":
-			sub, cancel := asyncio.WithCancel(ctx)
-			defer cancel(nil)
-			asyncio.RunningLoop(ctx).CallLater(20*time.Millisecond, func() { cancel(reason) })
-			err = fn(sub)
+			sub, stop := asyncio.WithCancel(ctx)
+			defer stop(nil)
+			ctx, cancel = sub, func() { stop(reason) }
 		case "standard context":
-			sub, cancel := context.WithCancelCause(ctx)
-			defer cancel(nil)
-			time.AfterFunc(20*time.Millisecond, func() { cancel(reason) })
-			err = fn(sub)
+			sub, stop := context.WithCancelCause(ctx)
+			defer stop(nil)
+			ctx, cancel = sub, func() { go stop(reason) }
 		case "foreign context":
-			sub, cancel := context.WithCancelCause(context.Background())
-			defer cancel(nil)
-			time.AfterFunc(20*time.Millisecond, func() { cancel(reason) })
-			err = fn(sub)
-		default:
-			err = fn(ctx)
+			sub, stop := context.WithCancelCause(context.Background())
+			defer stop(nil)
+			ctx, cancel = sub, func() { go stop(reason) }
 		}
+		err = fn(ctx)
 		return nil
 	})
 	if how == "task cancelled" {
-		asyncio.Sleep(ctx, 20*time.Millisecond)
-		task.Cancel(reason)
+		cancel = func() { task.Cancel(reason) }
+	}
+	reached.Wait(ctx)
+	yield(ctx, 3) // for what comes after the trace's call
+	if cancel != nil {
+		cancel()
 	}
 	asyncio.Shield(ctx, func(ctx context.Context) error { task.Await(ctx); return nil })
 	return err

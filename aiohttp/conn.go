@@ -276,8 +276,12 @@ func (c *conn) finish(reusable bool) {
 	if c.held != nil {
 		c.held.drop()
 	}
-	if c.upload != nil {
-		c.upload.stop()
+	if up := c.upload; up != nil && !up.done {
+		if reusable && !up.halt {
+			up.awaitEnd(c.pool.loop, func() { c.finish(up.done) })
+			return
+		}
+		up.stop()
 	}
 	reusable = reusable && c.sentAll() && c.buffers != nil && c.r.Buffered() == 0
 	if reusable {

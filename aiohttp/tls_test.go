@@ -66,9 +66,7 @@ func TestTransport_dialerOfTheUsers(t *testing.T) {
 			if err != nil || !strings.Contains(string(b), "n=100000") {
 				t.Errorf("%s, %v", b, err)
 			}
-		}
-		if st := tr.Stats(); st != (Stats{Open: 1, Idle: 1}) {
-			t.Errorf("%+v", st)
+			eventually(t, ctx, "the one connection is idle", func() bool { return tr.Stats() == Stats{Open: 1, Idle: 1} })
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -15,9 +16,10 @@ import (
 type upload struct {
 	task *asyncio.Task[asyncio.None]
 	done bool
-	halt bool  // it was told to end
-	err  error // why it ended early
-	sent error // the part of the connection in that; nil: the body's fault
+	halt bool   // it was told to end
+	then func() // what waits for its end
+	err  error  // why it ended early
+	sent error  // the part of the connection in that; nil: the body's fault
 }
 
 const copyBufferBytes = 32 << 10
@@ -41,7 +43,11 @@ func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
 			up.sent, up.err = err, err
 		}
 		up.done = true
-		c.sentBody(up, trace)
+		if up.then != nil {
+			up.then()
+		} else {
+			c.sentBody(up, trace)
+		}
 		return nil
 	}, asyncio.Name("aiohttp: send body"))
 }
@@ -69,6 +75,24 @@ func (c *conn) sentBody(up *upload, trace *httptrace.ClientTrace) {
 // failed reports whether the body could not be read to its end, or was not what
 // the request said. The exchange has failed then, whatever the server answers.
 func (u *upload) failed() bool { return u != nil && !u.halt && u.err != nil && u.sent == nil }
+
+// uploadGrace is how long a connection whose response has ended is kept for its
+// upload to end as well. The server has the body then, as a rule, and only our
+// task has yet to hear of it.
+const uploadGrace = 50 * time.Millisecond
+
+// awaitEnd calls then when the sending has ended, or has to.
+func (u *upload) awaitEnd(loop *asyncio.Loop, then func()) {
+	timer := loop.CallLater(uploadGrace, func() {
+		u.then = nil
+		u.stop()
+		then()
+	})
+	u.then = func() {
+		timer.Stop()
+		then()
+	}
+}
 
 // stop ends the sending, if it has not ended.
 func (u *upload) stop() {

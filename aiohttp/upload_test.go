@@ -1,10 +1,12 @@
 package aiohttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -163,4 +165,46 @@ func TestUpload_responseClosed_ends(t *testing.T) {
 			t.Errorf("closed %d times, %+v", body.closed, tr.Stats())
 		}
 	})
+}
+
+// The server answers before it has the whole body, and then takes the rest: the
+// connection is good for more.
+func TestUpload_responseEndsFirst_keepsTheConnection(t *testing.T) {
+	for _, rest := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the rest comes: %v", rest), func(t *testing.T) {
+			p := newPeer(t, func(nc net.Conn, _ int) {
+				for readRequest(nc) {
+					io.WriteString(nc, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+					b := make([]byte, len("4\r\nbody\r\n0\r\n\r\n"))
+					io.ReadFull(nc, b)
+				}
+			})
+			onLoop(t, func(ctx context.Context) {
+				tr := testTransport()
+				var last asyncio.Event
+				sent := false
+				req, _ := http.NewRequestWithContext(ctx, "POST", p.url(), readerFunc(func(p []byte) (int, error) {
+					if err := last.Wait(asyncio.RunningLoop(ctx).CurrentContext()); err != nil || sent {
+						return 0, cmp.Or(err, io.EOF)
+					}
+					sent = true
+					return copy(p, "body"), nil
+				}))
+				resp, err := tr.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if b, err := io.ReadAll(resp.Body); string(b) != "ok" || err != nil {
+					t.Errorf("%q, %v", b, err)
+				}
+				want := Stats{}
+				if rest {
+					last.Set()
+					want = Stats{Open: 1, Idle: 1}
+				}
+				eventually(t, ctx, "the exchange is over", func() bool { return tr.Stats() == want })
+			})
+		})
+	}
 }
