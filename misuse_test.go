@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,4 +136,37 @@ func TestLoop_callsFromAnotherGoroutine_panicInAnyMode(t *testing.T) {
 			return err
 		}, asyncio.WithDebug(debug))
 	}
+}
+
+func TestLoop_callsFromAnotherGoroutine_panicAlsoWhileTasksStart(t *testing.T) {
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		var stop atomic.Bool
+		accepted := make(chan int)
+		go func() {
+			n := 0
+			for !stop.Load() {
+				func() {
+					defer func() { recover() }()
+					loop.SetExceptionHandler(nil) // harmless if it is accepted
+					n++
+				}()
+			}
+			accepted <- n
+		}()
+		for range 50 {
+			asyncio.Group(ctx, func(ctx context.Context, g group) error {
+				for range 200 {
+					g.Go(asyncio.Yield)
+				}
+				return nil
+			})
+		}
+		stop.Store(true)
+		if n := <-accepted; n > 0 {
+			t.Errorf("%d calls were accepted", n)
+		}
+		return nil
+	})
+	wantErr(t, "Run", err, nil)
 }

@@ -26,9 +26,13 @@ func (l *loop) dispatch(t *task) *worker {
 		l.assign(w, t)
 	}
 	l.current = t
-	l.setRunning(w.G())
+	l.setRunning(max(w.G(), starting))
 	return w
 }
+
+// starting stands for a worker that has yet to find out who it is: the loop runs
+// already, so calls from elsewhere are refused.
+const starting = 1
 
 // assign makes w the worker of a task that is to start.
 func (l *loop) assign(w *worker, t *task) {
