@@ -56,7 +56,7 @@ func TestTask_failureThatNobodySaw_isReportedAtTheEnd(t *testing.T) {
 		asyncio.NewFuture[int](loop)
 		asyncio.CreateTask(ctx, sleeper(1)).Cancel()
 		asyncio.CreateTask(ctx, value(1))
-		asyncio.CreateTask(ctx, failing[int](boom)).AddDoneCallback(func(t *asyncio.Task[int]) {})
+		asyncio.CreateTask(ctx, failing[int](boom)).AddDoneCallback(func(t *asyncio.Task[int]) { t.Err() })
 		return asyncio.Yield(ctx)
 	}
 	var reports []asyncio.ExceptionInfo
@@ -81,6 +81,63 @@ func TestTask_failureThatNobodySaw_isReportedAtTheEnd(t *testing.T) {
 		return main(ctx)
 	}, logTo(&log))
 	wantText(t, log.String(), "never retrieved", "err=boom", "task=unseen")
+}
+
+func TestTask_lookedAtTooEarlyOrByACallbackThatDoesNotAsk_itsFailureIsStillReported(t *testing.T) {
+	boom := errors.New("boom")
+	reports := 0
+	run(t, func(ctx context.Context) error {
+		early := asyncio.CreateTask(ctx, failing[int](boom))
+		early.Err()
+		early.Result()
+		called := 0
+		late := asyncio.CreateTask(ctx, failing[int](boom))
+		late.AddDoneCallback(func(*asyncio.Task[int]) { called++ })
+		asyncio.Yield(ctx)
+		late.AddDoneCallback(func(*asyncio.Task[int]) { called++ })
+		f := newFuture[int](ctx)
+		f.AddDoneCallback(func(*asyncio.Future[int]) { called++ })
+		f.SetError(boom)
+		asyncio.Sleep(ctx, time.Second)
+		if called != 3 {
+			t.Errorf("%d of 3 callbacks ran", called)
+		}
+		return nil
+	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) { reports++ }))
+	if reports != 3 {
+		t.Errorf("%d of 3 are reported", reports)
+	}
+}
+
+// uncomparable is an error that == cannot compare.
+type uncomparable struct{ parts []string }
+
+func (uncomparable) Error() string { return "uncomparable" }
+
+func TestTask_errorsThatCannotBeCompared_doNoHarm(t *testing.T) {
+	odd := uncomparable{[]string{"x"}}
+	run(t, func(ctx context.Context) error {
+		task := asyncio.CreateTask(ctx, sleeper(1))
+		asyncio.Yield(ctx)
+		task.Cancel(odd)
+		_, err := task.Await(ctx)
+		if u := (uncomparable{}); !errors.As(err, &u) {
+			t.Errorf("got %v", err)
+		}
+		err = asyncio.Group(ctx, func(ctx context.Context, g group) error {
+			g.Go(failing2(odd))
+			g.Go(failing2(odd))
+			return odd
+		})
+		if u := (uncomparable{}); !errors.As(err, &u) {
+			t.Errorf("got %v", err)
+		}
+		own, cancel := asyncio.WithCancel(ctx)
+		cancel(odd)
+		asyncio.Timeout(own, time.Second, asyncio.Yield)
+		asyncio.Gather(own, sleeper(1))
+		return nil
+	})
 }
 
 func TestTask_severalFailuresThatNobodySaw_areReportedInTheirOrder(t *testing.T) {

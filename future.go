@@ -53,7 +53,6 @@ func (f *future) settle(l *loop, state futureState, err error) {
 			l.ready.push(&Handle{fn: fn})
 		}
 		f.extra = nil
-		f.observed = true
 	}
 }
 
@@ -63,7 +62,6 @@ func (f *future) addCallback(l *loop, fn func()) {
 	}
 	l.check("AddDoneCallback")
 	if f.state != pending {
-		f.observe(l)
 		l.ready.push(&Handle{fn: fn})
 		return
 	}

@@ -293,7 +293,7 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 		asyncio.Go(loop.Context(), func(ctx context.Context) error {
 			defer func() { unwound++ }()
 			return fn(ctx)
-		}).AddDoneCallback(func(*asyncio.Task[asyncio.None]) {})
+		}).AddDoneCallback(func(t *asyncio.Task[asyncio.None]) { t.Err() })
 	}
 	for range 10 {
 		loop.RunOnce()

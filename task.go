@@ -227,7 +227,9 @@ func (t *Task[T]) Result() (T, error) {
 // Err returns the error with which the task ended, nil if it ended well or
 // still runs.
 func (t *task) Err() error {
-	t.observe(t.scope.loop)
+	if t.state != pending {
+		t.observe(t.scope.loop)
+	}
 	return t.err
 }
 
@@ -240,7 +242,7 @@ func (t *task) Name() string {
 }
 
 // AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
-// has now. fn must not wait.
+// has now. fn must not wait. It has not seen how the task ended until it asks.
 func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) {
 	if fn == nil {
 		panic("asyncio: AddDoneCallback: nil function")
