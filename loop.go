@@ -88,7 +88,7 @@ func newLoop(opts []Option) (*loop, error) {
 	}
 	l := &loop{config: c, virtual: c.isVirtual, start: time.Now(), poller: p}
 	l.inbox.wake = p.Wake
-	l.pool = coro.NewPool(l.work)
+	l.pool = coro.NewPool(perform)
 	l.root = scope{loop: l, given: &given{values: context.Background()}}
 	l.detached = scope{loop: l, given: &given{values: context.Background()}}
 	l.top = &l.root

@@ -206,7 +206,18 @@ func (p *parking) wait(ctx context.Context, q *WaitQueue, what Waitable) error {
 	if q != nil {
 		q.push(p.worker)
 	}
-	return p.park(s, what)
+	// As in park; see coro.Worker.Switch on what a frame costs.
+	l := p.task.scope.loop
+	if l.closing {
+		return p.refuse()
+	}
+	p.scope, p.what, p.parked = s, what, true
+	if to := l.successor(); to != p.worker {
+		p.worker.Switch(to)
+	}
+	err := p.err
+	p.what, p.err = nil, nil
+	return err
 }
 
 // waitForeign waits under a context that something else than the loop may

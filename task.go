@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 )
 
 // None is the result of a coroutine that has none.
@@ -133,24 +132,6 @@ func (t *Task[T]) exec() {
 }
 
 func (t *Task[T]) ended() {}
-
-// perform runs one task to its end. A panic becomes the task's error.
-func (l *loop) perform(w *worker, t *task) {
-	normal := false
-	defer func() {
-		if normal {
-			return
-		}
-		if v := recover(); v != nil {
-			t.finish(&PanicError{Value: v, Stack: debug.Stack()})
-			return
-		}
-		t.finish(ErrGoexit)
-		w.Exited()
-	}()
-	t.body.exec()
-	normal = true
-}
 
 // finish ends the task with what its function returned.
 func (t *task) finish(err error) {

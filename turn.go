@@ -1,6 +1,7 @@
 package asyncio
 
 import (
+	"runtime/debug"
 	"unsafe"
 
 	"github.com/go-asyncio/asyncio/internal/coro"
@@ -102,12 +103,22 @@ func (l *loop) prefetch() {
 	}
 }
 
-// work is what a worker does: its task, and then those that are next and not
-// yet started, which saves a switch each. It returns who runs after it.
-func (l *loop) work(w *worker) *worker {
+// perform is what a worker does: its task, and then those that are next and not
+// yet started, which saves a switch each. It returns who runs after it. A panic
+// becomes the task's error.
+//
+// It is a plain function and does all by itself, because the garbage collector
+// reads each frame of each suspended task.
+func perform(w *worker) (next *worker) {
+	l := w.State.timer.loop
+	defer func() {
+		if t := w.State.task; t != nil {
+			l.failed(w, t, recover())
+		}
+	}()
 	l.setRunning(w.G())
 	for {
-		l.perform(w, w.State.task)
+		w.State.task.body.exec()
 		t := l.nextTask(true)
 		if t == nil {
 			return nil
@@ -118,4 +129,15 @@ func (l *loop) work(w *worker) *worker {
 		l.assign(w, t)
 		l.current = t
 	}
+}
+
+// failed ends a task that panicked, or, if the panic is nil, that called
+// runtime.Goexit, which also ends its worker.
+func (l *loop) failed(w *worker, t *task, panicked any) {
+	if panicked == nil {
+		t.finish(ErrGoexit)
+		w.Exited()
+		return
+	}
+	t.finish(&PanicError{Value: panicked, Stack: debug.Stack()})
 }

@@ -79,6 +79,14 @@ func (l *loop) stepsTaken() uint64 { return l.steps }
 func (l *loop) runningTask() *task { return l.current }
 
 //go:norace
+func (l *loop) runningWorker() *worker {
+	if t := l.runningTask(); t != nil {
+		return t.w
+	}
+	return nil
+}
+
+//go:norace
 func (l *loop) runningName() string {
 	t := l.runningTask()
 	if t == nil {
@@ -108,8 +116,8 @@ func (l *loop) runningStack() string {
 		buf = make([]byte, 4*len(buf))
 	}
 	call, arg := ".(*loop).call(", fmt.Sprintf("%p", l)
-	if t := l.runningTask(); t != nil {
-		call, arg = ".(*loop).perform(", fmt.Sprintf("%p", t)
+	if w := l.runningWorker(); w != nil {
+		call, arg = "asyncio.perform(", fmt.Sprintf("%p", w)
 	}
 	stack := "not found"
 	for g := range strings.SplitSeq(string(buf), "\n\n") {
@@ -126,7 +134,7 @@ func (l *loop) runningStack() string {
 	return stack
 }
 
-const maxDumped = 10_000
+const maxDumped = 5_000
 
 // userFrames cuts the loop's own frame, whose name stack ends in, and the frame
 // that calls the user's function.

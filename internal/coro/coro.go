@@ -71,9 +71,19 @@ func (p *Pool[S]) Get() *Worker[S] {
 	return w
 }
 
+// create makes a worker: a loop of body, back to the pool, and again.
 func (p *Pool[S]) create() *Worker[S] {
 	w := &Worker[S]{pool: p}
-	w.home.next, _ = iter.Pull(w.main)
+	w.home.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		w.home.yield = yield
+		w.g = Getg()
+		for !w.ending {
+			next := p.body(w)
+			p.idle = append(p.idle, w)
+			w.Switch(next)
+		}
+		w.g = 0
+	})
 	w.at, w.home.who = &w.home, &w.party
 	p.count++
 	return w
@@ -151,18 +161,6 @@ func (p *Pool[S]) swap(me, other *party) {
 // G returns the address of the worker's goroutine, to compare with [Getg];
 // 0 before it has been entered.
 func (w *Worker[S]) G() uintptr { return w.g }
-
-// main is the coroutine: body, back to the pool, and again.
-func (w *Worker[S]) main(yield func(struct{}) bool) {
-	w.home.yield = yield
-	w.g = Getg()
-	for !w.ending {
-		next := w.pool.body(w)
-		w.pool.idle = append(w.pool.idle, w)
-		w.Switch(next)
-	}
-	w.g = 0
-}
 
 // Exited is called on the worker, from the deferred function that found out
 // that its job called runtime.Goexit, when all is said about the job. The
