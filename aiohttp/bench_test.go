@@ -103,7 +103,9 @@ func BenchmarkGet(b *testing.B) {
 func benchLoop(b *testing.B, url string, n int) {
 	b.ReportAllocs()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		client := &http.Client{Transport: &Transport{DisableCompression: true}}
+		tr := NewTransport()
+		tr.DisableCompression = true
+		client := &http.Client{Transport: tr}
 		left := b.N
 		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
 			for range n {
@@ -127,7 +129,8 @@ func benchLoop(b *testing.B, url string, n int) {
 
 func benchNetHTTP(b *testing.B, url string, n int) {
 	b.ReportAllocs()
-	tr := &http.Transport{MaxIdleConnsPerHost: n, DisableCompression: true}
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxIdleConnsPerHost, tr.DisableCompression = n, true
 	defer tr.CloseIdleConnections()
 	client := &http.Client{Transport: tr}
 	var done atomic.Int64

@@ -77,6 +77,9 @@ func TestTransport_cancelled_inEachPhase(t *testing.T) {
 							t.Errorf("%v", err)
 						}
 					default:
+						if want := "aiohttp: " + string(c.phase) + " " + strings.Split(c.url, "/")[2] + ": changed my mind"; err.Error() != want {
+							t.Errorf("got  %v\nwant %v", err, want)
+						}
 						if !errors.Is(err, reason) {
 							t.Errorf("%v", err)
 						}

@@ -301,15 +301,13 @@ func (c *conn) sentAll() bool {
 
 // fail says in which phase of the exchange err came up.
 func (c *conn) fail(phase Phase, err error) error {
-	return &Error{phase, c.target.addr(), c.timeoutError(err)}
-}
-
-// timeoutError says which time was up when a deadline of ours has passed.
-func (c *conn) timeoutError(err error) error {
 	if c.deadline > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		return &asyncio.TimeoutError{After: c.deadline}
+		err = &asyncio.TimeoutError{After: c.deadline}
 	}
-	return err
+	if op, ok := err.(*net.OpError); ok && (op.Op == "read" || op.Op == "write") {
+		err = op.Err // the rest of it would say the same as Error
+	}
+	return &Error{phase, c.target.addr(), err}
 }
 
 // headerError explains why no response came. A failure to send comes first.

@@ -29,8 +29,9 @@
 //
 // HTTP/1.1 and 1.0 are spoken; of servers that also speak HTTP/2, ALPN asks for
 // HTTP/1.1. Proxies (HTTP, HTTPS, SOCKS5), gzip, trailers in both directions,
-// Expect: 100-continue, informational responses, protocol upgrades and
-// [net/http/httptrace] work as they do in http.Transport.
+// Expect: 100-continue, informational responses and protocol upgrades work as
+// they do in http.Transport. So does [net/http/httptrace], but for the hooks of
+// name resolution and of single connection attempts, which are the dialer's.
 //
 // # Contexts and timeouts
 //
@@ -84,7 +85,7 @@
 // the request that has waited longest, even one to another host. A body of
 // unknown length is always sent in chunks; it is not read ahead to see whether it
 // is empty. After a response with a status of 300 or more, the rest of a request's
-// body is not sent.
+// body is not sent. Request.Cancel, long deprecated, is not looked at.
 //
 // # Costs
 //

@@ -26,8 +26,9 @@ const (
 // what [Transport.RoundTrip] and the Read of a response's body return; under an
 // [http.Client] it is wrapped in a [net/url.Error] that names the URL.
 //
-// errors.Is and errors.As see the reason: a [net.OpError], an
-// [asyncio.TimeoutError], the cause of a cancelled context, a [ProtocolError].
+// errors.Is and errors.As see the reason: a [net.OpError] from dialling, a
+// [syscall.Errno] from a connection, an [asyncio.TimeoutError], the cause of a
+// cancelled context, a [ProtocolError].
 type Error struct {
 	Phase Phase
 	Addr  string // host:port of the server
