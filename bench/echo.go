@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -14,7 +17,8 @@ var echoPart = part{
 	title: "TCP echo of 64 bytes",
 	note: `The server is on one core, the client (peers/echo/client.c, the same for all) on the other; each connection sends 64
 bytes, waits for their echo and sends again. asyncio: aionet.Serve with a handler that reads and writes a net.Conn. With
-one connection the latency of waking up decides.`,
+one connection the latency of waking up decides. Where a server leaves its core idle, the client is the limit; the time of the
+server's core a message shows the difference then.`,
 	runs: 5,
 	rows: func() []row {
 		servers := func(connections int) []contender {
@@ -37,6 +41,7 @@ one connection the latency of waking up decides.`,
 			}
 			rows = append(rows, row{fmt.Sprintf("%d connections", connections), servers(connections), []metric{
 				{"msg/s", "messages/s", []target{{peer: "Go net", atLeast: beside}, {peer: "C epoll", atLeast: 0.9}}},
+				{"cpu-us", "µs of the server's core a message", nil},
 				{"p50-us", "µs median latency", nil},
 				{"p99-us", "µs latency at 99 %", nil},
 			}})
@@ -57,7 +62,27 @@ func echo(connections int, args ...string) (values, error) {
 		return nil, err
 	}
 	defer stop(server)
-	return program(clientCore, nil, build+"echo-client", port, strconv.Itoa(connections), brief("3", "0.5"))()
+	got, err := program(clientCore, nil, build+"echo-client", port, strconv.Itoa(connections), brief("3", "0.5"))()
+	if err != nil {
+		return nil, err
+	}
+	used, err := cpuTime(server.Process.Pid)
+	got["cpu-us"] = float64(used.Microseconds()) / got["messages"]
+	return got, err
+}
+
+// cpuTime returns how long the process has run, in its own code and in the kernel.
+func cpuTime(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, afterName, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(afterName)
+	const utime, stime, tick = 11, 12, 10 * time.Millisecond
+	user, err1 := strconv.Atoi(fields[utime])
+	system, err2 := strconv.Atoi(fields[stime])
+	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }
 
 func freePort() (string, error) {

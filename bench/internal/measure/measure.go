@@ -63,9 +63,3 @@ func Resident() int {
 	}
 	return pages * os.Getpagesize()
 }
-
-// Requests prints how fast the requests were made.
-func Requests(n int, took time.Duration) {
-	fmt.Printf("req/s %.0f\n", float64(n)/took.Seconds())
-	fmt.Printf("us %.2f\n", took.Seconds()*1e6/float64(n))
-}

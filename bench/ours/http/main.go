@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log"
 	"net/http"
 	"os"
@@ -27,7 +26,7 @@ func main() {
 			for range concurrency {
 				g.Go(func(ctx context.Context) error {
 					for range requests / concurrency {
-						if err := get(ctx, client, url); err != nil {
+						if err := measure.Get(ctx, client, url); err != nil {
 							return err
 						}
 					}
@@ -51,18 +50,4 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-}
-
-func get(ctx context.Context, client *http.Client, url string) error {
-	request, err := http.NewRequestWithContext(ctx, "GET", url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE = 64, BUCKETS = 100000 };  // a bucket is 1 µs of latency
+enum { SIZE = 64, BUCKETS = 1000000 };  // a bucket is 1 µs of latency
 
 struct connection {
 	int fd, got;
@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
 		ask(&all[i]);
 
 	double start = now() + warm_up, t = 0;
-	long total = 0;
+	long total = 0, warming = 0;
 	while ((t = now()) < start + seconds) {
 		int n = epoll_wait(epoll, events, 1024, 1000);
 		if (n == 0) {
@@ -100,9 +100,12 @@ int main(int argc, char **argv) {
 				long us = (end - c->sent) * 1e6;
 				latencies[us < BUCKETS ? us : BUCKETS]++;
 				total++;
+			} else {
+				warming++;
 			}
 			ask(c);
 		}
 	}
-	printf("msg/s %.0f\np50-us %.0f\np99-us %.0f\n", total / (t - start), percentile(total, .5), percentile(total, .99));
+	printf("messages %ld\nmsg/s %.0f\n", warming + total, total / (t - start));
+	printf("p50-us %.0f\np99-us %.0f\n", percentile(total, .5), percentile(total, .99));
 }

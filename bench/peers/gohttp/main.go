@@ -3,7 +3,7 @@
 package main
 
 import (
-	"io"
+	"context"
 	"log"
 	"net/http"
 	"os"
@@ -24,7 +24,7 @@ func main() {
 		for range concurrency {
 			wg.Go(func() {
 				for range requests / concurrency {
-					if err := get(client, url); err != nil {
+					if err := measure.Get(context.Background(), client, url); err != nil {
 						log.Fatal(err)
 					}
 				}
@@ -36,14 +36,4 @@ func main() {
 	start := time.Now()
 	run(requests)
 	measure.Requests(requests/concurrency*concurrency, time.Since(start))
-}
-
-func get(client *http.Client, url string) error {
-	response, err := client.Get(url)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
 }

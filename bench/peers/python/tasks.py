@@ -132,7 +132,7 @@ async def main(what, n):
     elif what == "spawn-await":
         await measure_ops(ROUNDS, spawn_await)
     elif what == "yield":
-        each = max(100_000 // n, 50)
+        each = max(100_000 // n, 100)
         await measure_ops(n * each, lambda: yield_(n, each))
     elif what in ("queue", "lock", "future"):
         await measure_ops(ROUNDS, {"queue": queue, "lock": lock, "future": future}[what])
