@@ -458,3 +458,51 @@ func TestScope_ended_isCollected(t *testing.T) {
 		return nil
 	})
 }
+
+// What is handed over while goroutines cancel the contexts of those who wait is
+// neither lost nor doubled.
+func TestContext_cancelledByGoroutinesWhileItsWaitersAreServed_nothingIsLost(t *testing.T) {
+	n := 2000
+	if testing.Short() || raceEnabled {
+		n = 500
+	}
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		items := asyncio.NewQueue[int](3)
+		var sum, got int
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for i := range 8 {
+				g.Go(func(ctx context.Context) error {
+					for got < n {
+						below, cancel := context.WithCancel(ctx)
+						if i%2 == 0 {
+							go cancel()
+						} else {
+							time.AfterFunc(time.Duration(i)*10*time.Microsecond, cancel)
+						}
+						if v, err := items.Get(below); err == nil {
+							sum += v
+							got++
+						} else if !errors.Is(err, context.Canceled) {
+							t.Errorf("Get: %v", err)
+						}
+						cancel()
+					}
+					return nil
+				})
+			}
+			for i := range n {
+				if err := items.Put(ctx, i); err != nil {
+					return err
+				}
+			}
+			for got < n {
+				asyncio.Yield(ctx)
+			}
+			if want := n * (n - 1) / 2; sum != want || got != n || items.Len() != 0 {
+				t.Errorf("%d of %d items, sum %d, want %d; %d are left", got, n, sum, want, items.Len())
+			}
+			return nil
+		})
+	})
+	wantErr(t, "Run", err, nil)
+}
