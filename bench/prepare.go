@@ -73,7 +73,7 @@ func compile(args ...string) {
 	}
 }
 
-// machine describes the hardware and the system.
+// machine describes the hardware, the system, and how busy it was before we came.
 func machine() string {
 	model := "unknown processor"
 	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
@@ -83,7 +83,9 @@ func machine() string {
 			break
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, Linux %s.", model, runtime.NumCPU(), says("uname", "-r"))
+	load, _ := os.ReadFile("/proc/loadavg")
+	lastMinute, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("%s, %d cores, load average %s before, Linux %s.", model, runtime.NumCPU(), lastMinute, says("uname", "-r"))
 }
 
 // versions names what was measured: ours by its commit, the peers by their releases.
