@@ -79,8 +79,7 @@ func (f *frontier) nextItem(ctx context.Context) (*site, item, error) {
 				return s, it, nil
 			}
 		}
-		// Items come from the database and when their time has come.
-		if err := f.fetchers.WaitIO(ctx, f); err != nil {
+		if err := f.fetchers.Wait(ctx, f); err != nil {
 			return nil, item{}, err
 		}
 	}

@@ -33,7 +33,7 @@ func (w *writer) end() {
 func (c *crawler) write(ctx context.Context, r *result) error {
 	w := &c.writer
 	for len(w.pending) >= backlogResults {
-		if err := w.room.WaitIO(ctx, w); err != nil {
+		if err := w.room.Wait(ctx, w); err != nil {
 			return err
 		}
 	}
