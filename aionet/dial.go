@@ -67,7 +67,19 @@ func (d *dialer) dial(ctx context.Context, a net.Addr) (*Conn, error) {
 	return c, nil
 }
 
+// connect tries again when the system has connected the socket with itself, as it may do if it picks the very port
+// that is dialled, at which nobody listens.
 func (d *dialer) connect(ctx context.Context, a net.Addr) (*Conn, error) {
+	for {
+		c, err := d.connectOnce(ctx, a)
+		if err != nil || d.network == "unix" || d.options.Local != nil || c.LocalAddr().String() != c.RemoteAddr().String() {
+			return c, err
+		}
+		c.Close()
+	}
+}
+
+func (d *dialer) connectOnce(ctx context.Context, a net.Addr) (*Conn, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}

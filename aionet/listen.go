@@ -20,6 +20,7 @@ type Listener struct {
 	remove    func()
 	closed    atomic.Bool
 	acceptors asyncio.WaitQueue // the loop's
+	streak    int               // connections since one had to be waited for
 }
 
 // Listen opens a listener at address: "host:port", ":port" or "host:0" (the system chooses) on the networks "tcp",
@@ -122,9 +123,13 @@ func (ln *Listener) accept(ctx context.Context) (*Conn, error) {
 		}
 		s, err := ln.sock.Accept()
 		if err == nil {
+			if ln.streak++; ln.streak%fairness == 0 {
+				_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so
+			}
 			return newConn(ln.loop, ln.network, s)
 		}
 		if err == poller.ErrAgain {
+			ln.streak = 0
 			if err = ln.sock.Arm(poller.Read); err == nil {
 				err = ln.acceptors.WaitIO(ctx, ln)
 			}

@@ -90,16 +90,17 @@ func (s *fdSocket) emptyAfterShortRead() bool {
 	return tcp
 }
 
+// Peek asks the kernel even after a short read, which Read need not: its answer may be older than the next edge.
 func (s *fdSocket) Peek() error {
-	if !s.readable {
-		return ErrAgain
+	if s.fd < 0 {
+		return nil
 	}
 	var p [1]byte
 	_, _, err := unix.Recvfrom(s.fd, p[:], unix.MSG_PEEK)
 	if err == unix.EAGAIN {
-		s.readable = s.hangup
 		return ErrAgain
 	}
+	s.readable = true
 	return nil
 }
 
