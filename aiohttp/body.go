@@ -62,7 +62,7 @@ func (b *body) refuse() error {
 
 func (b *body) readWithin(p []byte) (n int, err error) {
 	loop := b.c.pool.loop
-	if block := loop.CurrentContext(); block == nil || block == b.ctx {
+	if block := loop.CurrentContext(); block == nil || same(b.ctx, block) {
 		return b.read(p)
 	}
 	err = within(loop, b.ctx, func(context.Context) error {

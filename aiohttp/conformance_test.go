@@ -229,6 +229,26 @@ var scenarios = []scenario{
 		try(ctx, c, "GET", base, nil, nil, note)
 		try(ctx, c, "GET", base, nil, nil, note)
 	}},
+	{"keep-alive is off", echo, func(ctx context.Context, c *http.Client, base string, note noter) {
+		switch tr := c.Transport.(type) {
+		case *http.Transport:
+			tr.DisableKeepAlives = true
+		case *Transport:
+			tr.DisableKeepAlives = true
+		}
+		try(ctx, c, "GET", base, nil, nil, note)
+		try(ctx, c, "GET", base, nil, nil, note)
+	}},
+	{"a request that closes", echo, func(ctx context.Context, c *http.Client, base string, note noter) {
+		for range 2 {
+			req, _ := http.NewRequestWithContext(ctx, "POST", base, strings.NewReader("body"))
+			req.Close = true
+			do(c, req, note)
+		}
+	}},
+	{"a context of a type that cannot be compared", hello, func(ctx context.Context, c *http.Client, base string, note noter) {
+		try(oddContext{ctx, nil}, c, "GET", base, nil, nil, note)
+	}},
 	{"switching protocols", func(w http.ResponseWriter, r *http.Request) {
 		nc, rw, _ := w.(http.Hijacker).Hijack()
 		defer nc.Close()
@@ -433,4 +453,9 @@ func (f flushing) Write(p []byte) (int, error) {
 	n, err := f.w.Write(p)
 	f.rc.Flush()
 	return n, err
+}
+
+type oddContext struct {
+	context.Context
+	_ []int
 }

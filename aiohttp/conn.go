@@ -97,8 +97,8 @@ func (c *conn) limitRead(d time.Duration) {
 func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace) (*http.Response, error) {
 	c.exchange = exchange{block: block, target: g, waiting: true}
 	c.pool.takeBuffers(c)
-	gzip := c.asksGzip(req)
-	if err := c.send(ctx, req, gzip, trace); err != nil {
+	w := c.pool.t.wishes(req)
+	if err := c.send(ctx, req, w, trace); err != nil {
 		c.finish(false)
 		return nil, err
 	}
@@ -117,22 +117,26 @@ func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *targe
 		c.upload.stop() // it will not be wanted
 	}
 	resp.TLS = c.tls
-	c.attachBody(resp, req, frame, gzip)
+	c.attachBody(resp, req, frame, w)
 	return resp, nil
 }
 
-// asksGzip reports whether to ask for compression, and so to undo it.
-func (c *conn) asksGzip(req *http.Request) bool {
-	return !c.pool.t.DisableCompression && req.Method != http.MethodHead &&
-		req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == ""
+// wishes returns what to ask for. Compression that is asked for here is undone
+// again.
+func (t *Transport) wishes(req *http.Request) wishes {
+	return wishes{
+		close: req.Close || t.DisableKeepAlives,
+		gzip: !t.DisableCompression && req.Method != http.MethodHead &&
+			req.Header.Get("Accept-Encoding") == "" && req.Header.Get("Range") == "",
+	}
 }
 
 // send sends the request, or begins to: a body that may wait for something is
 // sent by a task of its own, so that a response can come before its end.
-func (c *conn) send(ctx context.Context, req *http.Request, gzip bool, trace *httptrace.ClientTrace) (err error) {
+func (c *conn) send(ctx context.Context, req *http.Request, w wishes, trace *httptrace.ClientTrace) (err error) {
 	length := bodyLength(req)
 	inline := length == 0 || length > 0 && length <= maxInlineBody && !expectsContinue(req)
-	c.head, err = appendHead(c.head[:0], req, c.target, gzip)
+	c.head, err = appendHead(c.head[:0], req, c.target, w)
 	if err == nil && inline {
 		err = c.inlineBody(req, length)
 	}
@@ -247,8 +251,8 @@ func (c *conn) informed(resp *http.Response, trace *httptrace.ClientTrace) error
 
 // attachBody gives resp its Body. When there is none to read, the exchange is
 // over.
-func (c *conn) attachBody(resp *http.Response, req *http.Request, frame framing, gzip bool) {
-	reusable := !resp.Close && !req.Close
+func (c *conn) attachBody(resp *http.Response, req *http.Request, frame framing, w wishes) {
+	reusable := !resp.Close && !w.close
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		resp.Body = &upgraded{c: c, r: c.r}
@@ -259,7 +263,7 @@ func (c *conn) attachBody(resp *http.Response, req *http.Request, frame framing,
 		c.pace = c.pool.t.ReadTimeout
 		b := &body{c: c, ctx: req.Context(), resp: resp, frame: frame, left: resp.ContentLength, reusable: reusable}
 		resp.Body = b
-		if gzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		if w.gzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 			decompress(resp, b)
 		}
 	}

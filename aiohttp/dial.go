@@ -232,7 +232,7 @@ func (t *Transport) openTunnel(nc net.Conn, g *target) error {
 		return err
 	}
 	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: g.addr()}, Host: g.addr(), Header: header}
-	head, err := appendHead(nil, req, &target{}, false)
+	head, err := appendHead(nil, req, &target{}, wishes{})
 	if err != nil {
 		return err
 	}

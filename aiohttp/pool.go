@@ -210,7 +210,7 @@ func (p *pool) release(c *conn, reusable bool) {
 		return
 	}
 	p.giveBuffers(c)
-	if !reusable || p.t.DisableKeepAlives || !p.line.Empty() {
+	if !reusable || !p.line.Empty() {
 		p.close(c)
 	} else {
 		p.keep(c)

@@ -273,6 +273,29 @@ func TestPool_connectionGoneStale_isNotNoticed(t *testing.T) {
 	}
 }
 
+// Some servers send a 408 before they close an idle connection, and worse ones
+// may send anything: it is not the next request's response.
+func TestPool_idleConnectionGetsData_isNotUsedAgain(t *testing.T) {
+	p := newPeer(t, func(nc net.Conn, n int) {
+		for readRequest(nc) {
+			fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n)
+			io.WriteString(nc, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	onLoop(t, func(ctx context.Context) {
+		tr := testTransport()
+		for i := range 5 {
+			b, err := fetch(ctx, tr, p.url())
+			if string(b) != fmt.Sprint(i+1) || err != nil {
+				t.Errorf("%q, %v", b, err)
+			}
+			for c := tr.pool.Load().idle.first; c != nil && c.quiet(); { // it is still to come
+				asyncio.Sleep(ctx, time.Millisecond)
+			}
+		}
+	})
+}
+
 // A request that is not idempotent, and may have been acted on, is not sent twice.
 func TestPool_staleConnection_whatIsRetried(t *testing.T) {
 	for _, c := range []struct {

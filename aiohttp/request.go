@@ -81,9 +81,15 @@ func (g *target) tunnelled() bool {
 // forwarded reports whether the proxy reads the request and passes it on.
 func (g *target) forwarded() bool { return g.proxy != nil && !g.tunnelled() }
 
+// wishes are what a request asks for besides what it says itself.
+type wishes struct {
+	gzip  bool // the body in that encoding
+	close bool // the connection's end after the response
+}
+
 // appendHead appends the request's first line and header, the empty line
-// included. gzip says to ask for that encoding.
-func appendHead(b []byte, req *http.Request, g *target, gzip bool) ([]byte, error) {
+// included.
+func appendHead(b []byte, req *http.Request, g *target, w wishes) ([]byte, error) {
 	host, uri, err := hostAndURI(req, g)
 	if err != nil {
 		return b, err
@@ -104,8 +110,11 @@ func appendHead(b []byte, req *http.Request, g *target, gzip bool) ([]byte, erro
 	}
 	b = appendFraming(b, req, method)
 	b = appendFields(b, req.Header)
-	if gzip {
+	if w.gzip {
 		b = appendField(b, "Accept-Encoding", "gzip")
+	}
+	if w.close && len(req.Header["Connection"]) == 0 {
+		b = appendField(b, "Connection", "close")
 	}
 	if g.forwarded() && g.proxy.User != nil && req.Header.Get("Proxy-Authorization") == "" {
 		b = appendField(b, "Proxy-Authorization", basicAuth(g.proxy.User))
@@ -156,7 +165,7 @@ func removeZone(host string) string {
 	return host[:zone] + host[end:]
 }
 
-// appendFraming says how long the body is, and whether the connection ends.
+// appendFraming says how long the body is.
 func appendFraming(b []byte, req *http.Request, method string) []byte {
 	switch n := bodyLength(req); {
 	case n == unknownLength:
@@ -168,9 +177,6 @@ func appendFraming(b []byte, req *http.Request, method string) []byte {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, n, 10)
 		b = append(b, "\r\n"...)
-	}
-	if req.Close && !httpguts.HeaderValuesContainsToken(req.Header["Connection"], "close") {
-		b = appendField(b, "Connection", "close")
 	}
 	return b
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -212,7 +213,7 @@ func runningLoop(ctx context.Context) (loop *asyncio.Loop, err error) {
 // it also ends with the block that the task is in. fn gets its block's context.
 func within(loop *asyncio.Loop, ctx context.Context, fn func(context.Context) error) error {
 	block := loop.CurrentContext()
-	if ctx == block || ctx == context.Background() || ctx == context.TODO() {
+	if same(ctx, block) || ctx == context.Background() || ctx == context.TODO() {
 		return fn(block)
 	}
 	entered := false
@@ -225,6 +226,10 @@ func within(loop *asyncio.Loop, ctx context.Context, fn func(context.Context) er
 	}
 	return withinBoth(loop, block, ctx, fn)
 }
+
+// same reports whether a and b are one. Contexts of users may be of types that
+// == panics at.
+func same(a, b context.Context) bool { return reflect.ValueOf(b).Comparable() && a == b }
 
 // withinBoth is within for a context that is not the running task's: one that
 // comes from context.Background, or from another task.

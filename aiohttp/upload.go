@@ -37,7 +37,7 @@ func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
 			up.sent, up.err = c.writeBody(req)
 			return nil
 		}
-		if req.Context() == block { // which this task ends with anyway
+		if same(req.Context(), block) { // which this task ends with anyway
 			send(block)
 		} else if err := within(loop, req.Context(), send); err != nil {
 			up.sent, up.err = err, err

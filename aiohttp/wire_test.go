@@ -300,7 +300,7 @@ func TestAppendHead_saysWhatNetHTTPSays(t *testing.T) {
 		if req.Body != nil {
 			req.Body = io.NopCloser(strings.NewReader("12345"))
 		}
-		got, err := appendHead(nil, req, &target{}, false)
+		got, err := appendHead(nil, req, &target{}, wishes{close: req.Close})
 		if (err != nil) != (wantErr != nil) {
 			t.Errorf("%s: %v, want %v", name, err, wantErr)
 			continue
@@ -323,9 +323,9 @@ func TestAppendHead_equalRequestsAreEqualBytes(t *testing.T) {
 	for _, k := range strings.Fields("Z A M Q B Y C X D W E V F U") {
 		req.Header.Set(k, "1")
 	}
-	first, _ := appendHead(nil, req, &target{}, true)
+	first, _ := appendHead(nil, req, &target{}, wishes{gzip: true})
 	for range 20 {
-		if again, _ := appendHead(nil, req, &target{}, true); !bytes.Equal(first, again) {
+		if again, _ := appendHead(nil, req, &target{}, wishes{gzip: true}); !bytes.Equal(first, again) {
 			t.Fatalf("%s\n%s", first, again)
 		}
 	}
