@@ -55,6 +55,16 @@ func TestDeadlock_reportNamesEachTaskAndWhatItWaitsForAndWhoHasIt(t *testing.T) 
 		"left waits for a Lock held by right", "right waits for a Lock held by left", "deadlock_test.go:")
 }
 
+func TestDeadlock_tasksThatAwaitOneAnother_areNamed(t *testing.T) {
+	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+		var a, b *asyncio.Task[int]
+		a = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) { return b.Await(ctx) }, asyncio.Name("a"))
+		b = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) { return a.Await(ctx) }, asyncio.Name("b"))
+		return asyncio.NewSemaphore(0).Acquire(ctx)
+	})
+	wantText(t, report, "main waits for a Semaphore", "a waits for b", "b waits for a")
+}
+
 func TestDeadlock_eachTaskIsToldAndCanCleanUp(t *testing.T) {
 	var cleaned int
 	deadlocked(t, context.Background(), func(ctx context.Context) error {
@@ -97,7 +107,7 @@ func TestDeadlock_ofWhatMainHasLeftBehind_isFound(t *testing.T) {
 			_, err := newFuture[int](ctx).Await(context.WithoutCancel(ctx))
 			return err
 		}, asyncio.Name("unseen")).Err()
-	})
+	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) {}))
 	wantText(t, report, "unseen waits for a Future[int]")
 }
 

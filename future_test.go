@@ -143,6 +143,7 @@ func TestFuture_doneCallbacks_runInTheNextTurnInOrder(t *testing.T) {
 						t.Errorf("%s: called with another future, or too early", name)
 					}
 					order = append(order, i)
+					f.Result()
 					if i == 0 {
 						f.AddDoneCallback(func(*asyncio.Future[int]) { order = append(order, 3) })
 					}

@@ -81,6 +81,13 @@ func TestRun_mainPanics_isAnError(t *testing.T) {
 	mustPanic(t, "nil function", func() { asyncio.Run(context.Background(), nil) })
 }
 
+func TestRun_whenNoLoopCanBeMade_isAnError(t *testing.T) {
+	err := asyncio.Run(context.Background(), asyncio.Yield, asyncio.WithPoller("nonsense"))
+	if err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRun_goexit_endsTheCallerToo(t *testing.T) {
 	for name, main := range map[string]func(context.Context, *asyncio.Loop) error{
 		"in main": func(context.Context, *asyncio.Loop) error { runtime.Goexit(); return nil },

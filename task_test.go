@@ -93,6 +93,30 @@ func TestTask_startsInTheNextTurn_inTheOrderOfCreation(t *testing.T) {
 	})
 }
 
+func TestTask_veryManyOfThem_takeTurnsInOrder(t *testing.T) {
+	const n, rounds = 3000, 5
+	run(t, func(ctx context.Context) error {
+		step := 0
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for i := range n {
+				g.Go(func(ctx context.Context) error {
+					for round := range rounds {
+						if want := round*n + i; step != want {
+							return fmt.Errorf("task %d runs in step %d of round %d", i, step, round)
+						}
+						step++
+						if err := asyncio.Yield(ctx); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+	})
+}
+
 func TestTask_ofACancelledContext_startsAndSeesIt(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		boom := errors.New("boom")
@@ -633,7 +657,7 @@ func TestTask_panic_isItsErrorWithTheStackOfThePanic(t *testing.T) {
 		if !errors.As(err, &p) || !errors.Is(err, boom) || !strings.Contains(string(p.Stack), "TestTask_panic_isItsError") {
 			t.Errorf("got %v", err)
 		}
-		_, err = asyncio.Go(ctx, func(context.Context) error { var m map[string]int; m["x"] = 1; return nil }).Await(ctx)
+		_, err = asyncio.Go(ctx, func(context.Context) error { var none []int; none[len(none)]++; return nil }).Await(ctx)
 		var re runtime.Error
 		if !errors.As(err, &re) {
 			t.Errorf("got %v", err)
