@@ -256,7 +256,7 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 	future := asyncio.NewFuture[int](loop)
 	block := make(chan struct{})
 	defer close(block)
-	started, unwound := 0, 0
+	started, unwound, goexits := 0, 0, 0
 	for _, fn := range []func(context.Context) error{
 		sleepFor(time.Hour), event.Wait, lock.Acquire, lock.Acquire,
 		func(ctx context.Context) error { _, err := future.Await(ctx); return err },
@@ -300,7 +300,11 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 		asyncio.Go(loop.Context(), func(ctx context.Context) error {
 			defer func() { unwound++ }()
 			return fn(ctx)
-		}).AddDoneCallback(func(t *asyncio.Task[asyncio.None]) { t.Err() })
+		}).AddDoneCallback(func(task *asyncio.Task[asyncio.None]) {
+			if err := task.Err(); err == asyncio.ErrGoexit {
+				goexits++
+			}
+		})
 	}
 	for range 10 {
 		loop.RunOnce()
@@ -311,6 +315,9 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 	wantErr(t, "Close", loop.Close(), nil)
 	if unwound != started {
 		t.Errorf("%d of %d were unwound", unwound, started)
+	}
+	if goexits != 1 {
+		t.Errorf("%d tasks are said to have called Goexit, want the 1 that has", goexits)
 	}
 }
 

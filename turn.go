@@ -135,7 +135,11 @@ func perform(w *worker) (next *worker) {
 // runtime.Goexit, which also ends its worker.
 func (l *loop) failed(w *worker, t *task, panicked any) {
 	if panicked == nil {
-		t.finish(ErrGoexit)
+		err := ErrGoexit
+		if w.State.refused > maxRefused { // refuse has called it
+			err = ErrLoopClosed
+		}
+		t.finish(err)
 		w.Exited()
 		return
 	}
