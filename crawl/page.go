@@ -255,7 +255,7 @@ func plainText(s string) string {
 // windows-1252, as in browsers. The body itself is returned where it is UTF-8.
 func toUTF8(body []byte, contentType string) []byte {
 	encoding, name, certain := charset.DetermineEncoding(body, contentType)
-	if name == "utf-8" || !certain && utf8.Valid(body) {
+	if name == "utf-8" || name == "windows-1252" && !certain && utf8.Valid(body) {
 		return bytes.TrimPrefix(body, []byte("\ufeff"))
 	}
 	decoded, err := encoding.NewDecoder().Bytes(body)

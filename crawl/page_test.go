@@ -100,6 +100,7 @@ func TestToUTF8_charactersSets(t *testing.T) {
 	const text = "<title>\u65e5\u672c \u00e9</title>"
 	utf16, _ := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)
 	sjis, _ := japanese.ShiftJIS.NewEncoder().String("<meta charset=Shift_JIS><title>\u65e5\u672c</title>")
+	jis, _ := japanese.ISO2022JP.NewEncoder().String("<meta charset=iso-2022-jp><title>\u65e5\u672c</title>")
 	latin, _ := charmap.Windows1252.NewEncoder().String("<title>caf\u00e9</title>")
 	late := "<p>" + strings.Repeat("ascii ", 400) + text
 	for name, c := range map[string]struct{ body, contentType, want string }{
@@ -107,6 +108,7 @@ func TestToUTF8_charactersSets(t *testing.T) {
 		"byte order mark, utf-8":                {"\ufeff" + text, "text/html; charset=iso-8859-1", "\u65e5\u672c \u00e9"},
 		"byte order mark, utf-16":               {utf16, "text/html", "\u65e5\u672c \u00e9"},
 		"meta element":                          {sjis, "text/html", "\u65e5\u672c"},
+		"meta element, seven bits":              {jis, "text/html", "\u65e5\u672c"},
 		"header before meta":                    {latin, "text/html; charset=latin1", "caf\u00e9"},
 		"nothing declared, not utf-8":           {latin, "text/html", "caf\u00e9"},
 		"nothing declared, utf-8 after 1024 B":  {late, "text/html", "\u65e5\u672c \u00e9"},

@@ -333,3 +333,21 @@ func TestStore_failedTransaction_changesNothing(t *testing.T) {
 		t.Errorf("urls and pages: %s, want 1|0", got)
 	}
 }
+
+func TestStore_fullDisk_isSaidAndTheDatabaseStaysWhole(t *testing.T) {
+	s := newTestStore(t, filepath.Join(t.TempDir(), "x.db"), false, noDepth)
+	s.done("/", "/a", "/b")
+	var pages int
+	s.scan("PRAGMA page_count", &pages)
+	s.exec("", fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	r := &result{item: s.items()[0], page: Page{Title: strings.Repeat("x", 1<<20)}, links: []link{{"http://h/new", followed}}}
+	_, err := s.write([]*result{r}, nil)
+	if err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), "--resume") {
+		t.Fatalf("error: %v", err)
+	}
+	if got := s.rows("PRAGMA integrity_check"); got != "ok" {
+		t.Errorf("integrity: %s", got)
+	}
+	s.close()
+	newTestStore(t, s.path, true, noDepth).expect("/a 1", "/b 1")
+}

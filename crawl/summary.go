@@ -1,6 +1,8 @@
 package crawl
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -15,7 +17,7 @@ type Summary struct {
 	Bytes    int64          // of bodies, uncompressed
 	Wall     time.Duration
 	Requests time.Duration // the sum of all requests' times: what one by one would have taken
-	First    string        // the first page with an error, and the error
+	First    string        // the first page that could not be had, and why
 
 	Fetched int   // pages in the database over all runs, without those that robots.txt forbids
 	Found   int   // those of them with a status below 400
@@ -41,11 +43,14 @@ func (s *Summary) count(p *Page) {
 	s.Pages++
 	s.Status[p.Status]++
 	s.Links += p.Links
-	if p.Error != "" {
-		kind, _, _ := strings.Cut(p.Error, ":")
+	why := p.Error
+	if why != "" {
+		kind, _, _ := strings.Cut(why, ":")
 		s.Errors[kind]++
-		if s.First == "" {
-			s.First = p.URL + ": " + p.Error
-		}
+	} else if p.Status >= 400 {
+		why = fmt.Sprintf("%d %s", p.Status, http.StatusText(p.Status))
+	}
+	if why != "" && s.First == "" {
+		s.First = p.URL + ": " + why
 	}
 }

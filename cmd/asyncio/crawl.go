@@ -92,9 +92,6 @@ func (c *crawlCommand) run(s *streams) int {
 
 // exitCode says what is to be said after a crawl, and returns its exit code.
 func exitCode(s *streams, out string, summary crawl.Summary) int {
-	for origin, why := range summary.Parked {
-		s.say(fmt.Sprintf("%s was left alone: %s", origin, why))
-	}
 	switch {
 	case summary.Stopped:
 		s.say(fmt.Sprintf("interrupted, with %s pages queued; %s", humanize.Comma(summary.Queued), howToResume(out)))
