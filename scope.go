@@ -138,6 +138,17 @@ func (s *scope) explains(err error) bool {
 	if cause == nil {
 		return false
 	}
+	// What most tasks return costs no search: that would grow the stack of each
+	// of a million tasks that are woken only to end.
+	switch cause.(type) {
+	case *TimeoutError, *siblingError, *interruptedError:
+		if err == cause {
+			return true
+		}
+	}
+	if err == context.Canceled {
+		return true
+	}
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		if several, ok := e.(interface{ Unwrap() []error }); ok && !errors.Is(cause, e) {
 			return !slices.ContainsFunc(several.Unwrap(), func(e error) bool { return !s.explains(e) })
