@@ -66,10 +66,10 @@ func parseHeader(lines string) (http.Header, error) {
 	for lines != "" {
 		var line string
 		line, lines = cutLine(lines)
-		if continued(lines) {
-			line, lines = unfold(line, lines)
-		}
 		name, value, ok := strings.Cut(line, ":")
+		if continued(lines) {
+			value, lines = unfold(value, lines)
+		}
 		key, known := canonicalKey(name)
 		if !ok || !known || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, malformed("header line", line)
@@ -91,11 +91,12 @@ func continued(lines string) bool {
 	return lines != "" && (lines[0] == ' ' || lines[0] == '\t')
 }
 
-// unfold joins line with those that go on with it, by single spaces.
-func unfold(line, lines string) (unfolded, rest string) {
+// unfold joins value with the lines that go on with it, by single spaces.
+func unfold(value, lines string) (unfolded, rest string) {
 	var b strings.Builder
-	b.WriteString(strings.TrimRight(line, " \t"))
+	b.WriteString(strings.TrimRight(value, " \t"))
 	for continued(lines) {
+		var line string
 		line, lines = cutLine(lines)
 		b.WriteByte(' ')
 		b.WriteString(strings.Trim(line, " \t"))

@@ -142,6 +142,7 @@ func FuzzParseResponse(f *testing.F) {
 		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nD : e\r\n\r\n",
 		"HTTP/1.1 204 \r\n\r\n", "HTTP/1.1 200\r\n\r\n", "HTTP/1.1  304 x\r\n\r\n", "HTTP/1.1 101 x\r\nUpgrade: y\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length:  5\r\n\r\nhello",
+		"HTTP/1.0 100 \nfolded without \n a colon:\n\n",
 	} {
 		f.Add(s, "GET")
 		f.Add(s, "HEAD")
@@ -171,14 +172,18 @@ func FuzzParseResponse(f *testing.F) {
 		if gotErr == nil && wantErr == nil && !bytes.Equal(gotBody, wantBody) {
 			t.Fatalf("%q: body %q, want %q", in, gotBody, wantBody)
 		}
-		if gotErr == nil && wantErr != nil {
+		if gotErr == nil && wantErr != nil && !strings.Contains(wantErr.Error(), "trailer") { // whose lines may end as a header's
 			t.Fatalf("%q: net/http rejects the body: %v", in, wantErr)
 		}
 	})
 }
 
 func sameHeader(a, b http.Header) bool {
-	return maps.EqualFunc(a, b, func(x, y []string) bool { return slices.Equal(x, y) })
+	return maps.EqualFunc(a, b, func(x, y []string) bool {
+		return slices.EqualFunc(x, y, func(v, w string) bool {
+			return v == strings.TrimRight(w, " ") // net/http keeps the space before an empty continuation
+		})
+	})
 }
 
 func readBody(r *bufio.Reader, resp *http.Response, frame framing) ([]byte, error) {
