@@ -47,9 +47,9 @@
 // All state lives on the loop: fetchers, frontier and writer share it without a
 // lock. Threads do what would hold the loop: parsing of pages from 4 kB on, and
 // transactions, which batch what has come in since the last one. Memory holds a
-// window of the frontier (256 addresses an origin), the pages in flight, at most
-// 128 results on their way to the database, and the 32,768 addresses used last;
-// it does not grow with the site. See bench/RESULTS.md for pages a second beside
+// window of the frontier (256 addresses an origin), the pages in flight, results
+// with some 10,000 links on their way to the database, and the 32,768 addresses
+// used last; it does not grow with the site. See bench/RESULTS.md for pages a second beside
 // other crawlers.
 //
 // A frontier in memory with a journal would be somewhat faster, and would have

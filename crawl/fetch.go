@@ -52,22 +52,21 @@ func (c *crawler) process(ctx context.Context, s *site, it item) error {
 	if it.attempt++; it.attempt == 1 {
 		it.started = c.loop.Now()
 	}
-	began := c.loop.Time()
 	a, f := c.try(ctx, s, &it)
 	if cause := context.Cause(ctx); cause != nil {
 		s.giveBack()
 		return cause
 	}
 	now := c.loop.Time()
-	it.spent += now - began
-	c.summary.Requests += now - began
+	it.spent += now - it.began
+	c.summary.Requests += now - it.began
 	switch {
 	case f == nil:
-		s.answered(began, a.answered)
+		s.answered(it.began, a.answered)
 		s.failed = 0
 	case !it.denied:
 		if f.down {
-			s.trouble(began, now)
+			s.trouble(it.began, now)
 		}
 		if c.putBack(s, it, f) {
 			return nil
@@ -79,12 +78,14 @@ func (c *crawler) process(ctx context.Context, s *site, it item) error {
 
 // try asks for an item's page, and first for the robots.txt of its origin.
 func (c *crawler) try(ctx context.Context, s *site, it *item) (answer, *failure) {
+	it.began = c.loop.Time()
 	if s.rules == nil {
 		rules, f := c.robots(ctx, s.origin)
 		if f != nil {
 			return answer{}, f
 		}
 		s.opened(rules)
+		it.began = c.loop.Time()
 		it.denied = !rules.allows(it.url)
 	}
 	if it.denied {

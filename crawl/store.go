@@ -105,6 +105,7 @@ type item struct {
 	started   time.Time     // of the first one
 	spent     time.Duration // on all of them
 	notBefore time.Duration // on the loop's clock: of the next one
+	began     time.Duration // on the loop's clock: of the one under way
 	denied    bool          // by robots.txt
 }
 

@@ -6,9 +6,10 @@ import (
 	"github.com/go-asyncio/asyncio"
 )
 
-// backlogResults is how many results may wait for the writer. With more than
-// that the fetchers wait, so that memory stays bounded when the disk is slow.
-const backlogResults = 128
+// backlogLinks is how many links may wait for the writer in results, each of
+// which counts as one more. Beyond that the fetchers wait, so that memory stays
+// bounded when the disk is slow and pages are long lists.
+const backlogLinks = 10_000
 
 // writer collects results and puts all that are there into the database in one
 // transaction, in a thread. While one transaction runs the next one collects,
@@ -16,6 +17,7 @@ const backlogResults = 128
 type writer struct {
 	wake    asyncio.Event // something is to be done
 	pending []*result
+	backlog int               // links in pending, and their results
 	room    asyncio.WaitQueue // fetchers whose results must wait
 	ending  bool
 }
@@ -29,16 +31,17 @@ func (w *writer) end() {
 	w.wake.Set()
 }
 
-// write hands a result to the writer. It waits while too many are pending.
+// write hands a result to the writer. It waits while too much is pending.
 func (c *crawler) write(ctx context.Context, r *result) error {
 	w := &c.writer
-	for len(w.pending) >= backlogResults {
+	for w.backlog >= backlogLinks {
 		if err := w.room.Wait(ctx, w); err != nil {
 			return err
 		}
 	}
 	r.page.Links = len(r.links)
 	w.pending = append(w.pending, r)
+	w.backlog += 1 + len(r.links)
 	w.wake.Set()
 	return nil
 }
@@ -57,7 +60,7 @@ func (c *crawler) runWriter(ctx context.Context) (asyncio.None, error) {
 			}
 			continue
 		}
-		w.pending = nil
+		w.pending, w.backlog = nil, 0
 		w.room.WakeAll()
 		if w.ending {
 			w.wake.Set()

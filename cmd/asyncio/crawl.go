@@ -47,7 +47,7 @@ type crawlCommand struct {
 
 // Help is the part of the help text under the flags.
 func (*crawlCommand) Help() string {
-	return `Every URL is fetched once, by the rules of the site's robots.txt, and at most so fast as the site answers well. What was found is in the tables pages, links and fields of the database; try:
+	return `Every URL is fetched once, by the rules of the site's robots.txt, and no faster than the site answers well. What was found is in the tables pages, links and fields of the database; try:
 
   sqlite3 site.db "SELECT status, count(*) FROM pages GROUP BY status"
   sqlite3 site.db "SELECT source, target FROM links WHERE target_status = 404"

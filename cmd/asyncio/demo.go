@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -61,11 +62,11 @@ func (c *demoCommand) crawl(s *streams, address string) int {
 	}
 	fmt.Fprintf(s.out, "$ asyncio crawl %s --out %s --select price=b.price --concurrency 128 --per-host 128\n", address, shellQuote(c.Out))
 	summary, err := crawlTo(s, cfg, false)
+	if errors.Is(err, errInterrupted) {
+		return exitInterrupted
+	}
 	if err != nil {
 		s.say(strings.TrimPrefix(err.Error(), "crawl: "))
-		if summary.Pages > 0 {
-			return exitInterrupted
-		}
 		return exitFailed
 	}
 	writeSummary(s.out, c.Out, summary)
