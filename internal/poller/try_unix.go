@@ -1,4 +1,4 @@
-//go:build (linux || darwin || freebsd || dragonfly) && !(linux && !race)
+//go:build (linux || darwin || freebsd || dragonfly) && !(linux && !race && !386 && !s390x)
 
 package poller
 
