@@ -73,7 +73,14 @@ func compile(args ...string) {
 	}
 }
 
-// machine describes the hardware, the system, and how busy it was before we came.
+// loadBefore is the load average before this program added to it.
+var loadBefore = func() string {
+	load, _ := os.ReadFile("/proc/loadavg")
+	lastMinute, _, _ := strings.Cut(string(load), " ")
+	return lastMinute
+}()
+
+// machine describes the hardware, the system, and how busy it was.
 func machine() string {
 	model := "unknown processor"
 	cpuinfo, _ := os.ReadFile("/proc/cpuinfo")
@@ -83,9 +90,7 @@ func machine() string {
 			break
 		}
 	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	lastMinute, _, _ := strings.Cut(string(load), " ")
-	return fmt.Sprintf("%s, %d cores, load average %s before, Linux %s.", model, runtime.NumCPU(), lastMinute, says("uname", "-r"))
+	return fmt.Sprintf("%s, %d cores, load average %s before, Linux %s.", model, runtime.NumCPU(), loadBefore, says("uname", "-r"))
 }
 
 // versions names what was measured: ours by its commit, the peers by their releases.
