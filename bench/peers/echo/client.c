@@ -38,7 +38,7 @@ static void fail(const char *what) {
 static void ask(struct connection *c) {
 	c->got = 0;
 	c->sent = now();
-	if (write(c->fd, message, SIZE) != SIZE)
+	if (send(c->fd, message, SIZE, MSG_NOSIGNAL) != SIZE)
 		fail("echo client: write");
 }
 
@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
 		}
 		for (int i = 0; i < n; i++) {
 			struct connection *c = events[i].data.ptr;
-			ssize_t r = read(c->fd, buffer, sizeof buffer);
+			ssize_t r = recv(c->fd, buffer, sizeof buffer, 0);
 			if (r == 0 || (r < 0 && errno != EAGAIN))
 				fail("echo client: read");
 			if (r < 0 || (c->got += r) < SIZE)

@@ -14,10 +14,10 @@ static char buffer[4096];
 
 static void echo(int fd) {
 	for (;;) {
-		ssize_t n = read(fd, buffer, sizeof buffer);
+		ssize_t n = recv(fd, buffer, sizeof buffer, 0);
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n <= 0 || write(fd, buffer, n) != n) {
+		if (n <= 0 || send(fd, buffer, n, MSG_NOSIGNAL) != n) {
 			close(fd);
 			return;
 		}
