@@ -164,6 +164,7 @@ func (c *crawler) finish(ctx context.Context) error {
 	c.transport.CloseIdleConnections()
 	_, err := inThread(ctx, func() (_ asyncio.None, err error) {
 		s.Queued = c.store.queued
+		s.Limited = c.frontier.budget == 0 && s.Queued > 0
 		s.Fetched, s.Found, err = c.store.count()
 		if closeErr := c.store.close(); err == nil {
 			err = closeErr

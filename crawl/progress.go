@@ -53,7 +53,7 @@ func (c *crawler) reportProgress(ctx context.Context) error {
 			Done:      s.Pages,
 			Queued:    c.queued,
 			InFlight:  c.frontier.inFlight,
-			Errors:    s.Status[0],
+			Errors:    s.failures(),
 			PagesRate: float64(s.Pages-lastPages) / seconds,
 			BytesRate: float64(s.Bytes-lastBytes) / seconds,
 			Lag:       lag.worst,

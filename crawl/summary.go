@@ -9,9 +9,9 @@ import (
 
 // Summary is what a crawl has done, counted from the beginning of this run.
 type Summary struct {
-	Pages    int            // pages that went into the database
-	Status   map[int]int    // by HTTP status; 0: no answer
-	Errors   map[string]int // by kind, of pages that have an error
+	Pages    int            // pages that were asked for and are in the database
+	Status   map[int]int    // of those, by HTTP status; 0: no answer
+	Errors   map[string]int // pages with an error, by kind; "robots" are those that robots.txt forbids
 	Retries  int            // requests that were made again
 	Links    int            // addresses named by the pages
 	Bytes    int64          // of bodies, uncompressed
@@ -24,6 +24,7 @@ type Summary struct {
 	Queued  int64 // what is left to be done
 
 	Stopped bool              // by Config.Stop, before it was done
+	Limited bool              // by Config.MaxPages, before it was done
 	Parked  map[string]string // origins left alone, and why
 }
 
@@ -40,12 +41,14 @@ type Progress struct {
 }
 
 func (s *Summary) count(p *Page) {
-	s.Pages++
-	s.Status[p.Status]++
-	s.Links += p.Links
 	why := p.Error
+	kind, _, _ := strings.Cut(why, ":")
+	if kind != kindRobots {
+		s.Pages++
+		s.Status[p.Status]++
+	}
+	s.Links += p.Links
 	if why != "" {
-		kind, _, _ := strings.Cut(why, ":")
 		s.Errors[kind]++
 	} else if p.Status >= 400 {
 		why = fmt.Sprintf("%d %s", p.Status, http.StatusText(p.Status))
@@ -53,4 +56,14 @@ func (s *Summary) count(p *Page) {
 	if why != "" && s.First == "" {
 		s.First = p.URL + ": " + why
 	}
+}
+
+// failures is the number of pages with an error of their own.
+func (s *Summary) failures() (n int) {
+	for kind, count := range s.Errors {
+		if kind != kindRobots {
+			n += count
+		}
+	}
+	return n
 }

@@ -99,6 +99,8 @@ func exitCode(s *streams, out string, summary crawl.Summary) int {
 	case summary.Found == 0:
 		s.say("no page was fetched: " + summary.First)
 		return exitFailed
+	case summary.Limited:
+		s.say(fmt.Sprintf("the page limit is reached, with %s pages queued; %s --max-pages %d", humanize.Comma(summary.Queued), howToResume(out), 2*summary.Fetched))
 	case summary.Queued > 0:
 		s.say(fmt.Sprintf("%s pages are still queued; %s", humanize.Comma(summary.Queued), howToResume(out)))
 	}

@@ -227,6 +227,18 @@ func TestCrawl_thatCannotBe_exitCode1AndTheReason(t *testing.T) {
 	}
 }
 
+func TestCrawl_pageLimit_isSaidWithHowToGoOn(t *testing.T) {
+	s := newTreeSite(t, 100)
+	file := filepath.Join(t.TempDir(), "site.db")
+	r := runProgram(t, "crawl", s.URL, "--out", file, "--max-pages", "10")
+	if r.code != 0 || !strings.Contains(r.errors, "asyncio crawl --resume --out "+file+" --max-pages 20") {
+		t.Fatalf("exit code %d\n%s", r.code, r.errors)
+	}
+	if n := len(s.stored(t, file)); n != 10 {
+		t.Errorf("%d pages", n)
+	}
+}
+
 func TestUsage_wrong_exitCode2(t *testing.T) {
 	for want, args := range map[string][]string{
 		"no address":   {"crawl"},

@@ -99,6 +99,6 @@ func writeJSONSummary(out io.Writer, file string, s crawl.Summary) {
 		"pages": s.Pages, "status": status, "errors": s.Errors, "retries": s.Retries,
 		"links": s.Links, "bytes": s.Bytes,
 		"wall_seconds": s.Wall.Seconds(), "requests_seconds": s.Requests.Seconds(),
-		"pages_all_runs": s.Fetched, "queued": s.Queued, "stopped": s.Stopped, "left_alone": s.Parked,
+		"pages_all_runs": s.Fetched, "queued": s.Queued, "stopped": s.Stopped, "limited": s.Limited, "left_alone": s.Parked,
 	})
 }
