@@ -40,8 +40,10 @@ type conn struct {
 	raw  net.Conn             // what was dialed, under nc
 	tls  *tls.ConnectionState // nil without TLS
 
+	isIdle     bool
 	idleSince  time.Duration // on the loop's clock
 	prev, next *conn         // in the pool's idleList
+	stirred    func()        // closes it when something comes while it is idle
 	reused     bool
 
 	*buffers // while an exchange is under way

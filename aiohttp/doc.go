@@ -97,6 +97,6 @@
 //
 // # How it ends
 //
-// Idle connections are closed after IdleConnTimeout, by CloseIdleConnections, and
-// all of them when the loop ends.
+// Idle connections are closed after IdleConnTimeout, when the server closes them or
+// sends anything, and by CloseIdleConnections; all connections when the loop ends.
 package aiohttp

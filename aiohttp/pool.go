@@ -151,13 +151,42 @@ func (p *pool) takeIdle(h *host) *conn {
 	return nil
 }
 
-// quiet reports whether nothing has come on an idle connection: neither its end
-// nor data that nobody asked for, which would pass for the next response. The
-// same goes under TLS: what servers send unasked comes with the handshake, but
-// for the message that ends the session.
+// A watchable connection, as aionet's are, tells when something comes on it
+// while no coroutine reads.
+type watchable interface {
+	Readable() bool
+	OnReadable(fn func()) error // nil takes fn back
+}
+
+// watch lets the loop close c, which is idle, as soon as anything comes on it:
+// its end, or data that nobody asked for, which would pass for the next response.
+// The same goes under TLS: what servers send unasked comes with the handshake,
+// but for the message that ends the session.
+func (p *pool) watch(c *conn) {
+	w, ok := c.raw.(watchable)
+	if !ok {
+		return
+	}
+	if c.stirred == nil {
+		c.stirred = func() {
+			if c.isIdle {
+				p.discard(c)
+			}
+		}
+	}
+	_ = w.OnReadable(c.stirred) // what fails here will fail in use, where somebody hears of it
+}
+
+func (c *conn) unwatch() {
+	if w, ok := c.raw.(watchable); ok {
+		_ = w.OnReadable(nil)
+	}
+}
+
+// quiet reports whether nothing has come that the loop has yet to see.
 func (c *conn) quiet() bool {
-	r, ok := c.raw.(interface{ Readable() bool })
-	return !ok || !r.Readable()
+	w, ok := c.raw.(watchable)
+	return !ok || !w.Readable()
 }
 
 // connect makes a new connection, when there is room.
@@ -222,6 +251,7 @@ func (p *pool) release(c *conn, reusable bool) {
 func (p *pool) keep(c *conn) {
 	t, h := p.t, c.host
 	c.idleSince = p.loop.Time()
+	c.isIdle = true
 	h.idle = append(h.idle, c)
 	p.idle.push(c)
 	if t.MaxIdleConnsPerHost > 0 && len(h.idle) > t.MaxIdleConnsPerHost {
@@ -232,6 +262,9 @@ func (p *pool) keep(c *conn) {
 	}
 	if t.IdleConnTimeout > 0 && !p.expiry.Active() && p.idle.first != nil {
 		p.expiry.ResetAt(p.idle.first.idleSince + t.IdleConnTimeout)
+	}
+	if c.isIdle {
+		p.watch(c)
 	}
 }
 
@@ -249,6 +282,8 @@ func (p *pool) expire() {
 
 // unidle takes c out of the idle ones.
 func (p *pool) unidle(c *conn) {
+	c.isIdle = false
+	c.unwatch()
 	p.idle.remove(c)
 	h := c.host
 	if last := len(h.idle) - 1; h.idle[last] == c { // as it mostly is

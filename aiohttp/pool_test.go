@@ -284,14 +284,12 @@ func TestPool_idleConnectionGetsData_isNotUsedAgain(t *testing.T) {
 	})
 	onLoop(t, func(ctx context.Context) {
 		tr := testTransport()
-		for i := range 5 {
+		for i := range 5 { // which needs no further request to be noticed
 			b, err := fetch(ctx, tr, p.url())
 			if string(b) != fmt.Sprint(i+1) || err != nil {
 				t.Errorf("%q, %v", b, err)
 			}
-			for c := tr.pool.Load().idle.first; c != nil && c.quiet(); { // it is still to come
-				asyncio.Sleep(ctx, time.Millisecond)
-			}
+			eventually(t, ctx, "the connection is closed", func() bool { return tr.Stats() == Stats{} })
 		}
 	})
 }
