@@ -233,10 +233,10 @@ func TestRun_robotsTxt(t *testing.T) {
 		}, "/ /closed/x"},
 		"not there":  {http.NotFound, "/ /closed/x /open"},
 		"forbidden":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "/ /closed/x /open"},
-		"redirected": {http.RedirectHandler("/rules.txt", 302).ServeHTTP, "/ /open"},
+		"redirected": {http.RedirectHandler("/rules.txt", http.StatusFound).ServeHTTP, "/ /open"},
 		"broken":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, ""},
 		"an endless redirect": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/robots.txt?"+r.URL.RawQuery+"x", 302)
+			http.Redirect(w, r, "/robots.txt?"+r.URL.RawQuery+"x", http.StatusFound)
 		}, "/ /closed/x /open"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -305,18 +305,18 @@ func TestRun_redirects(t *testing.T) {
 		func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/once":
-				http.Redirect(w, r, "/target#part", 301)
+				http.Redirect(w, r, "/target#part", http.StatusMovedPermanently)
 			case "/loop":
-				http.Redirect(w, r, "/loop2", 302)
+				http.Redirect(w, r, "/loop2", http.StatusFound)
 			case "/loop2":
-				http.Redirect(w, r, "/loop", 307)
+				http.Redirect(w, r, "/loop", http.StatusTemporaryRedirect)
 			case "/chain":
 				n, _ := strconv.Atoi(r.URL.RawQuery)
-				http.Redirect(w, r, fmt.Sprintf("/chain?%d", n+1), 303)
+				http.Redirect(w, r, fmt.Sprintf("/chain?%d", n+1), http.StatusSeeOther)
 			case "/self":
-				http.Redirect(w, r, "/self", 308)
+				http.Redirect(w, r, "/self", http.StatusPermanentRedirect)
 			case "/away":
-				http.Redirect(w, r, "http://elsewhere.invalid/", 301)
+				http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusMovedPermanently)
 			case "/nowhere":
 				w.WriteHeader(301)
 			default:
@@ -338,7 +338,7 @@ func TestRun_redirects(t *testing.T) {
 
 func TestRun_startPageThatHasMoved_isFollowedToItsHost(t *testing.T) {
 	s := newSite(t, map[string]string{"/": `<a href=/a>`, "/a": ""}, nil)
-	old := httptest.NewServer(http.RedirectHandler(s.URL+"/", 301))
+	old := httptest.NewServer(http.RedirectHandler(s.URL+"/", http.StatusMovedPermanently))
 	defer old.Close()
 	cfg := s.config()
 	cfg.Start = []string{old.URL}

@@ -34,7 +34,7 @@
 //
 // # The database
 //
-// It is the result and the frontier in one; store.go has the schema. Read the
+// It is the result and the frontier in one; schema.go says what is in it. Read the
 // tables pages and fields and the view links; sqlite3 or package
 // [github.com/go-asyncio/asyncio/aiosql] can do so while the crawl runs. A page's
 // row, its links and fields, the addresses that it named first and its change

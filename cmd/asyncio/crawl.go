@@ -148,7 +148,7 @@ func crawlTo(s *streams, cfg crawl.Config, asJSON bool) (summary crawl.Summary, 
 		})()
 		summary, err = crawl.Run(ctx, cfg)
 		return err
-	}, asyncio.WithInterrupt(false), asyncio.WithLogger(cfg.Log))
+	}, asyncio.WithInterrupt(false), asyncio.WithLogger(cfg.Log), asyncio.WithWatchdog(time.Second))
 	return summary, err
 }
 

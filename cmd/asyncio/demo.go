@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiosql"
@@ -116,7 +115,7 @@ func showQueries(out io.Writer, path string) error {
 }
 
 func showRows(ctx context.Context, out io.Writer, db *aiosql.DB, columns []string, query string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := newTable(out)
 	fmt.Fprintln(w, strings.Join(columns, "\t"))
 	query = fmt.Sprintf("SELECT json_array(%s) FROM (%s)", strings.Join(columns, ", "), query)
 	for row, err := range aiosql.Query[string](ctx, db, query) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -31,7 +32,7 @@ func count(n int, what string) string {
 
 // writeSummary writes what a crawl has done as a table.
 func writeSummary(out io.Writer, file string, s crawl.Summary) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	w := newTable(out)
 	row := func(name, value, remark string) { fmt.Fprintf(w, "%s\t%s\t%s\n", name, value, remark) }
 
 	row("pages", humanize.Comma(int64(s.Pages)), rate(float64(s.Pages), s.Wall, "pages/s"))
@@ -63,6 +64,30 @@ func writeSummary(out io.Writer, file string, s crawl.Summary) {
 	}
 	row("database", file, "")
 	w.Flush()
+}
+
+// table aligns columns that are separated by tabs, without space at the ends
+// of lines.
+type table struct {
+	*tabwriter.Writer
+	aligned strings.Builder
+	out     io.Writer
+}
+
+func newTable(out io.Writer) *table {
+	t := &table{out: out}
+	t.Writer = tabwriter.NewWriter(&t.aligned, 0, 0, 2, ' ', 0)
+	return t
+}
+
+func (t *table) Flush() error {
+	t.Writer.Flush() // a Builder takes everything
+	for line := range strings.Lines(t.aligned.String()) {
+		if _, err := fmt.Fprintln(t.out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func total(m map[string]int) (n int) {

@@ -45,7 +45,7 @@ func (h *plainHandler) Enabled(_ context.Context, l slog.Level) bool { return l 
 
 func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	b.WriteString(r.Message)
+	b.WriteString(strings.TrimPrefix(r.Message, "asyncio: "))
 	add := func(a slog.Attr) bool {
 		fmt.Fprintf(&b, ", %s: %v", a.Key, a.Value)
 		return true
