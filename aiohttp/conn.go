@@ -99,17 +99,20 @@ func (c *conn) limitRead(d time.Duration) {
 func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace) (*http.Response, error) {
 	c.exchange = exchange{block: block, target: g, waiting: true}
 	c.pool.takeBuffers(c)
+	handedOn := false // to the response
+	defer func() {
+		if !handedOn { // because of an error, or of a panic in the body or the trace
+			c.finish(false)
+		}
+	}()
 	w := c.pool.t.wishes(req)
 	if err := c.send(ctx, req, w, trace); err != nil {
-		c.finish(false)
 		return nil, err
 	}
 	resp, frame, err := c.receive(req, trace)
 	c.waiting = false
 	if err != nil || c.upload.failed() {
-		err = c.headerError(ctx, err)
-		c.finish(false)
-		return nil, err
+		return nil, c.headerError(ctx, err)
 	}
 	c.limitRead(0)
 	if c.held != nil {
@@ -119,6 +122,7 @@ func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *targe
 		c.upload.stop() // it will not be wanted
 	}
 	resp.TLS = c.tls
+	handedOn = true
 	c.attachBody(resp, req, frame, w)
 	return resp, nil
 }

@@ -84,6 +84,12 @@ func (g *target) key() hostKey {
 // connect makes a connection to g, through its proxy if it has one.
 func (t *Transport) connect(ctx context.Context, p *pool, g *target, trace *httptrace.ClientTrace) (*conn, error) {
 	c := &conn{pool: p}
+	whole := false
+	defer func() {
+		if !whole && c.nc != nil {
+			c.nc.Close()
+		}
+	}()
 	err := t.dial(ctx, c, g)
 	if err == nil && g.proxy != nil {
 		err = t.viaProxy(ctx, c, g)
@@ -92,11 +98,9 @@ func (t *Transport) connect(ctx context.Context, p *pool, g *target, trace *http
 		err = t.startTLS(ctx, c, PhaseTLS, g.addr(), g.host, trace)
 	}
 	if err != nil {
-		if c.nc != nil {
-			c.nc.Close()
-		}
 		return nil, err
 	}
+	whole = true
 	return c, nil
 }
 

@@ -54,7 +54,7 @@ func newPool(t *Transport, loop *asyncio.Loop) *pool {
 }
 
 // acquire returns a connection to g for one exchange.
-func (p *pool) acquire(ctx context.Context, g *target, trace *httptrace.ClientTrace) (*conn, error) {
+func (p *pool) acquire(ctx context.Context, g *target, trace *httptrace.ClientTrace) (c *conn, err error) {
 	if trace.GetConn != nil {
 		trace.GetConn(g.addr())
 	}
@@ -63,14 +63,14 @@ func (p *pool) acquire(ctx context.Context, g *target, trace *httptrace.ClientTr
 		p.forget(h)
 		return nil, &Error{PhaseWait, g.addr(), err}
 	}
-	if c := p.takeIdle(h); c != nil {
+	defer func() {
+		if c == nil { // because of err, or of a panic
+			p.leave(h)
+		}
+	}()
+	if c = p.takeIdle(h); c != nil {
 		c.reused = true
-		p.gotConn(c, trace)
-		return c, nil
-	}
-	c, err := p.connect(ctx, h, g, trace)
-	if err != nil {
-		p.leave(h)
+	} else if c, err = p.connect(ctx, h, g, trace); err != nil {
 		return nil, err
 	}
 	p.gotConn(c, trace)
@@ -190,13 +190,16 @@ func (c *conn) quiet() bool {
 }
 
 // connect makes a new connection, when there is room.
-func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace.ClientTrace) (*conn, error) {
+func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace.ClientTrace) (c *conn, err error) {
 	if err := p.makeRoom(ctx); err != nil {
 		return nil, &Error{PhaseWait, g.addr(), err}
 	}
-	c, err := p.t.connect(ctx, p, g, trace)
-	if err != nil {
-		p.released()
+	defer func() {
+		if c == nil {
+			p.released()
+		}
+	}()
+	if c, err = p.t.connect(ctx, p, g, trace); err != nil {
 		return nil, err
 	}
 	c.host = h

@@ -2,6 +2,7 @@ package aiohttp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -28,10 +29,11 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) 
 
 // sendBody begins to send the body.
 func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
-	up := &upload{}
+	up := &upload{err: errBodyPanicked} // unless we get further
 	c.upload = up
 	loop, block := c.pool.loop, c.block
 	up.task = asyncio.Go(block, func(context.Context) error {
+		defer c.sentBody(up, trace)
 		defer closeBody(req)
 		send := func(context.Context) error {
 			up.sent, up.err = c.writeBody(req)
@@ -42,15 +44,11 @@ func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
 		} else if err := within(loop, req.Context(), send); err != nil {
 			up.sent, up.err = err, err
 		}
-		up.done = true
-		if up.then != nil {
-			up.then()
-		} else {
-			c.sentBody(up, trace)
-		}
 		return nil
 	}, asyncio.Name("aiohttp: send body"))
 }
+
+var errBodyPanicked = errors.New("the request's body panicked")
 
 func (c *conn) writeBody(req *http.Request) (sent, err error) {
 	buf := copyBuffers.Get().(*[copyBufferBytes]byte)
@@ -63,6 +61,11 @@ func (c *conn) writeBody(req *http.Request) (sent, err error) {
 
 // sentBody acts on the end of the sending, unless the exchange is over.
 func (c *conn) sentBody(up *upload, trace *httptrace.ClientTrace) {
+	up.done = true
+	if up.then != nil {
+		up.then()
+		return
+	}
 	if c.upload != up || up.halt {
 		return
 	}
@@ -74,7 +77,7 @@ func (c *conn) sentBody(up *upload, trace *httptrace.ClientTrace) {
 
 // failed reports whether the body could not be read to its end, or was not what
 // the request said. The exchange has failed then, whatever the server answers.
-func (u *upload) failed() bool { return u != nil && !u.halt && u.err != nil && u.sent == nil }
+func (u *upload) failed() bool { return u != nil && u.done && !u.halt && u.err != nil && u.sent == nil }
 
 // uploadGrace is how long a connection whose response has ended is kept for its
 // upload to end as well. The server has the body then, as a rule, and only our

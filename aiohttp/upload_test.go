@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -206,5 +207,57 @@ func TestUpload_responseEndsFirst_keepsTheConnection(t *testing.T) {
 				eventually(t, ctx, "the exchange is over", func() bool { return tr.Stats() == want })
 			})
 		})
+	}
+}
+
+// A panic is the task's error; the Transport must not lose a place to it.
+func TestTransport_somethingPanics_freesItsPlace(t *testing.T) {
+	p := newPeer(t, func(nc net.Conn, _ int) { io.Copy(io.Discard, nc) })
+	boom := func([]byte) (int, error) { panic("boom") }
+	for name, c := range map[string]struct {
+		tr     *Transport
+		change func(*http.Request)
+	}{
+		"inline body": {&Transport{MaxConns: 1}, func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(readerFunc(boom)), 4 }},
+		"dialer": {&Transport{MaxConns: 1, Dial: func(context.Context, string, string) (net.Conn, error) { panic("boom") }},
+			func(*http.Request) {}},
+		"trace": {&Transport{MaxConns: 1}, func(r *http.Request) {
+			*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { panic("boom") }}))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLoop(t, func(ctx context.Context) {
+				task := asyncio.Go(ctx, func(ctx context.Context) error {
+					req, _ := http.NewRequestWithContext(ctx, "POST", p.url(), nil)
+					c.change(req)
+					_, err := c.tr.RoundTrip(req)
+					return err
+				})
+				_, err := task.Await(ctx)
+				if pe, ok := errors.AsType[*asyncio.PanicError](err); !ok || pe.Value != "boom" {
+					t.Error(err)
+				}
+				if st := c.tr.Stats(); st != (Stats{}) || len(c.tr.pool.Load().hosts) != 0 {
+					t.Errorf("%+v", st)
+				}
+			})
+		})
+	}
+}
+
+func TestUpload_panics_failsTheRequest(t *testing.T) {
+	p := newPeer(t, func(nc net.Conn, _ int) { io.Copy(io.Discard, nc) })
+	var reported error
+	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
+		tr := testTransport()
+		req, _ := http.NewRequestWithContext(ctx, "POST", p.url(), readerFunc(func([]byte) (int, error) { panic("boom") }))
+		_, err := tr.RoundTrip(req)
+		if !errors.Is(err, errBodyPanicked) || tr.Stats() != (Stats{}) {
+			t.Errorf("%v, %+v", err, tr.Stats())
+		}
+		return nil
+	}, asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) { reported = info.Err }))
+	if pe, ok := errors.AsType[*asyncio.PanicError](reported); err != nil || !ok || pe.Value != "boom" {
+		t.Errorf("%v, reported %v", err, reported)
 	}
 }
