@@ -18,20 +18,20 @@ import (
 // world it comes from. In a callback of the loop, which must not wait, calls that would have to fail with
 // [ErrWouldWait].
 type Conn struct {
-	loop    *asyncio.Loop
-	sock    poller.Socket
-	network string
-	remove  func() // from what the loop closes at its end
-	closed  atomic.Bool
+	// What each Read and Write touches comes first, for the processor's cache.
+	loop             *asyncio.Loop
+	sock             poller.Socket
+	closed           atomic.Bool
+	streak           int32             // calls since one had to wait; the loop's
+	readers, writers asyncio.WaitQueue // the loop's
+	sending          order             // whose turn it is to write, in either world
+	in, out          deadline          // the loop's
 
-	// The loop's:
-	readers, writers asyncio.WaitQueue
-	in, out          deadline
-	streak           int    // calls since one had to wait
-	onReadable       func() // at most once
-	onWritable       func() // each time
-
-	sending order // whose turn it is to write, in either world
+	onReadable func() // at most once; the loop's
+	onWritable func() // each time; the loop's
+	onLoopEnd  func() // may block: nothing else runs any more
+	network    string
+	remove     func() // from what the loop closes at its end
 }
 
 // fairness is how many calls in a row may succeed without waiting before the others get a turn.
@@ -61,6 +61,9 @@ func newConn(l *asyncio.Loop, network string, s poller.Socket) (*Conn, error) {
 type closer struct{ c *Conn }
 
 func (e closer) Close() error {
+	if e.c.onLoopEnd != nil {
+		e.c.onLoopEnd()
+	}
 	e.c.Close()
 	return nil
 }
@@ -283,10 +286,10 @@ func (c *writeWait) WaitName() string {
 
 // deadline is one direction's, on the loop's clock.
 type deadline struct {
-	at      time.Time
 	expired bool
-	timer   *asyncio.Timer // made at the first deadline, then re-armed
 	set     atomic.Uint32  // counts SetDeadline calls, so that the last one wins
+	timer   *asyncio.Timer // made at the first deadline, then re-armed
+	at      time.Time
 }
 
 func (d *deadline) stop() {

@@ -39,7 +39,7 @@
 // # Costs
 //
 // A Read or Write is one system call, without allocation; one that has to wait adds a switch. A connection costs
-// about 500 bytes and one descriptor, plus one more once a foreign goroutine has used it. A coroutine whose
+// about 600 bytes and one descriptor, plus one more once a foreign goroutine has used it. A coroutine whose
 // connection always has data lets the others run every 64 calls.
 //
 // # The end

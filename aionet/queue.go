@@ -32,15 +32,17 @@ type writeQueue struct {
 	queued  []byte
 	err     error // ends the queue
 	closing bool
+	until   time.Time // closing: when to give up
 	linger  *asyncio.Timer
 }
 
 func newWriteQueue(c *Conn) *writeQueue {
 	q := &writeQueue{Conn: c}
+	attach := func() { c.onWritable, c.onLoopEnd = q.sendOnLoop, q.finish }
 	if c.loop.OnLoop() {
-		c.onWritable = q.sendOnLoop
+		attach()
 	} else {
-		_ = c.loop.CallSoonThreadsafe(func() { c.onWritable = q.sendOnLoop })
+		_ = c.loop.CallSoonThreadsafe(attach) // a loop that has ended needs neither
 	}
 	return q
 }
@@ -193,6 +195,7 @@ func (q *writeQueue) Close() error {
 	wait := len(q.queued) > 0 && q.err == nil
 	first := !q.closing
 	q.closing = true
+	q.until = time.Now().Add(lingerLimit)
 	q.mu.Unlock()
 	if !first || q.closed.Load() {
 		return nil
@@ -220,6 +223,17 @@ func (q *writeQueue) isClosing() bool {
 func (q *writeQueue) startLinger() {
 	q.linger = q.loop.CallLater(lingerLimit, q.end)
 	q.sendOnLoop()
+}
+
+// finish sends what is left of a closed connection when the loop ends. It blocks, at most until the same time.
+func (q *writeQueue) finish() {
+	q.mu.Lock()
+	left := q.closing && len(q.queued) > 0 && q.err == nil
+	q.mu.Unlock()
+	if left {
+		q.sock.SetDeadline(poller.Write, q.until)
+		_ = q.flush() // nobody is left to be told
+	}
 }
 
 func (q *writeQueue) end() {

@@ -205,7 +205,7 @@ func (t *TLSConn) write(p []byte, before, after func() error) (done int, err err
 }
 
 // Close tells the peer that this is the end, and closes the connection once what was written has been sent, which it
-// does not wait for; after 5 s it is given up.
+// does not wait for, though the end of the loop does; after 5 s it is given up.
 func (t *TLSConn) Close() error {
 	t.closing.Do(func() {
 		if t.conn.closed.Load() {

@@ -296,6 +296,47 @@ func TestTLS_close_sendsWhatWasWritten(t *testing.T) {
 	})
 }
 
+// What was written before Close arrives even if the loop ends right after it.
+func TestTLS_closeThenEndOfLoop_sendsWhatWasWritten(t *testing.T) {
+	written, read := 0, make(chan int64, 1)
+	run(t, func(ctx context.Context) error {
+		ours, theirs := peer(t, ctx, "tcp")
+		server := aionet.TLSServer(ours, serverConfig())
+		client := tls.Client(theirs, clientConfig())
+		shaken := make(chan error, 1)
+		go func() { shaken <- client.Handshake() }()
+		if err := server.HandshakeContext(ctx); err != nil {
+			return err
+		}
+		err := asyncio.Timeout(ctx, 50*time.Millisecond, func(context.Context) (err error) {
+			written, err = server.Write(make([]byte, 64<<20))
+			return err
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Write = %v", err)
+		}
+		server.Close()
+		asyncio.RunningLoop(ctx).AddCloser(closerFunc(func() { // among the first at the loop's end
+			go func() {
+				defer theirs.Close()
+				n, _ := io.Copy(io.Discard, client)
+				read <- n
+			}()
+		}))
+		return <-shaken
+	})
+	if n := <-read; int(n) != written {
+		t.Errorf("%d bytes arrived; Write took %d", n, written)
+	}
+}
+
+type closerFunc func()
+
+func (f closerFunc) Close() error {
+	f()
+	return nil
+}
+
 func TestTLS_closeWrite_peerSeesTheEndAndCanStillAnswer(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := tlsPipe(t, ctx)
