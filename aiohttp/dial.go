@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -149,6 +151,11 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 	}
 	var state tls.ConnectionState
 	err := timeout(ctx, t.TLSHandshakeTimeout, func(ctx context.Context) error {
+		if config.RootCAs == nil && !rootsLoaded.Load() {
+			if err := loadRoots(ctx); err != nil {
+				return err
+			}
+		}
 		nc, s, err := handshake(ctx, c.nc, config)
 		if err == nil {
 			c.nc, state = nc, s
@@ -165,6 +172,19 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 	}
 	c.tls = &state
 	return nil
+}
+
+var rootsLoaded atomic.Bool
+
+// loadRoots reads the system's certificates in a thread. crypto/x509 would do so
+// within the first handshake, which would hold the loop for many milliseconds.
+func loadRoots(ctx context.Context) error {
+	_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) {
+		_, _ = x509.SystemCertPool() // its error comes again when a certificate is verified
+		rootsLoaded.Store(true)
+		return asyncio.None{}, nil
+	})
+	return err
 }
 
 // handshake makes nc the client's side of a TLS connection. Over what is not
