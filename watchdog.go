@@ -58,10 +58,10 @@ func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
 	}
 	l.log().Warn("asyncio: the event loop is blocked; move what blocks into ToThread",
 		slog.String("task", name), slog.Duration("for", time.Since(since)), slog.String("stack", stack))
-	for l.stepsTaken() == step && !l.idle.Load() {
+	for over := false; !over && l.stepsTaken() == step && !l.idle.Load(); {
 		select {
 		case <-quit:
-			return
+			over = true
 		case <-time.After(max(l.watchdog/16, time.Millisecond)):
 		}
 	}

@@ -105,14 +105,26 @@ func TestWatchdog_aStepHoldsTheLoop_isLoggedMeanwhileAndAtItsEnd(t *testing.T) {
 	}
 }
 
+func TestWatchdog_theLastStepHoldsTheLoop_itsEndIsLoggedToo(t *testing.T) {
+	r := newRecords()
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		holdTheLoop(r)
+		return nil
+	}, asyncio.WithWatchdog(20*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+	wantErr(t, "Run", err, nil)
+	if last := r.list()[len(r.list())-1]; !strings.Contains(last["msg"], "was blocked") {
+		t.Errorf("last: %v", last)
+	}
+}
+
 func TestWatchdog_aLoopThatIsIdleOrBusyInShortSteps_isNotLogged(t *testing.T) {
 	r := newRecords()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		for start := time.Now(); time.Since(start) < 350*time.Millisecond; {
+		for start := time.Now(); time.Since(start) < 1300*time.Millisecond; {
 			asyncio.Yield(ctx)
 		}
-		return asyncio.Sleep(ctx, 350*time.Millisecond)
-	}, asyncio.WithWatchdog(300*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+		return asyncio.Sleep(ctx, 1300*time.Millisecond)
+	}, asyncio.WithWatchdog(time.Second), asyncio.WithLogger(slog.New(r)))
 	if err != nil || len(r.list()) != 0 {
 		t.Errorf("got %v, logged %v", err, r.list())
 	}
