@@ -40,7 +40,7 @@ type Config struct {
 	LimitBytes int64
 
 	Concurrency int           `json:"-"` // requests in flight in all; default 64
-	PerHost     int           `json:"-"` // requests in flight at one host; default 16
+	PerHost     int           `json:"-"` // requests in flight at one host; default 8
 	Rate        float64       `json:"-"` // requests a second at one host; 0: no limit
 	Timeout     time.Duration `json:"-"` // for one request, body included; default 30 s
 	Retries     *int          `json:"-"` // after a first failure; default 3
@@ -65,7 +65,7 @@ const DefaultUserAgent = "asyncio-crawl/1.0 (+https://github.com/go-asyncio/asyn
 
 const (
 	defaultConcurrency      = 64
-	defaultPerHost          = 16
+	defaultPerHost          = 8
 	defaultTimeout          = 30 * time.Second
 	defaultRetries          = 3
 	defaultLimitBytes       = 10 << 20

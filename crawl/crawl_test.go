@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -469,9 +470,10 @@ func TestRun_retries(t *testing.T) {
 }
 
 func TestRun_longRetryAfter_leavesTheOriginForAnotherRun(t *testing.T) {
-	busy := true
+	var busy atomic.Bool
+	busy.Store(true)
 	s := newSite(t, map[string]string{"/": `<a href=/a><a href=/b>`}, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/robots.txt" && busy {
+		if r.URL.Path != "/robots.txt" && busy.Load() {
 			w.Header().Set("Retry-After", "86400")
 			w.WriteHeader(503)
 		}
@@ -482,7 +484,7 @@ func TestRun_longRetryAfter_leavesTheOriginForAnotherRun(t *testing.T) {
 	if summary.Pages != 1 || summary.Queued != 2 || !strings.Contains(summary.Parked[s.URL], "24h") {
 		t.Errorf("summary: %+v", summary)
 	}
-	busy = false
+	busy.Store(false)
 	cfg.Resume = true
 	if summary := run(t, cfg); summary.Pages != 2 || summary.Queued != 0 {
 		t.Errorf("when resumed: %+v", summary)
@@ -562,8 +564,9 @@ func TestRun_hostsThatCannotBeReached_areNamedWithTheReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	secure.StartTLS()
 	defer secure.Close()
 	for kind, address := range map[string]string{
 		"unknown host": "http://no-such-host.invalid/",

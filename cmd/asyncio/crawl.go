@@ -35,7 +35,7 @@ type crawlCommand struct {
 	Select   []string `short:"s" sep:"none" placeholder:"NAME=CSS[@ATTR]" help:"Keep the text, or an attribute, of the elements that match a CSS selector, as the field NAME: 'price=.offer .price', 'photo=img.main@src'."`
 
 	Concurrency int           `short:"c" placeholder:"N" help:"Requests in flight at most (default: 64)."`
-	PerHost     int           `placeholder:"N" help:"Of those, at one host; fewer when it is slow or has errors (default: 16)."`
+	PerHost     int           `placeholder:"N" help:"Of those, at one host; fewer when it is slow or has errors (default: 8)."`
 	Rate        float64       `placeholder:"R" help:"Requests a second at one host at most, such as 0.5 (default: no limit but what robots.txt asks for)."`
 	Timeout     time.Duration `placeholder:"D" help:"For one request from its beginning to the end of the page (default: 30s)."`
 	Retries     *int          `placeholder:"N" help:"Try a page up to N times more on 429, 5xx and broken connections (default: 3)."`

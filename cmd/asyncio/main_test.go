@@ -35,8 +35,14 @@ func TestMain(m *testing.M) {
 	leakcheck.Main(m)
 }
 
-// program is the command with its arguments, not started.
-func program(t *testing.T, args ...string) *exec.Cmd {
+// command is the program with its arguments.
+type command struct {
+	*exec.Cmd
+	t       *testing.T
+	started chan struct{}
+}
+
+func program(t *testing.T, args ...string) *command {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -44,7 +50,21 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
-	return cmd
+	return &command{cmd, t, make(chan struct{})}
+}
+
+func (c *command) start() {
+	c.t.Helper()
+	if err := c.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	close(c.started)
+}
+
+// signal may be called from any goroutine, also before the start.
+func (c *command) signal(s os.Signal) {
+	<-c.started
+	c.Process.Signal(s)
 }
 
 // ran is what a command left behind.
@@ -58,10 +78,8 @@ func runProgram(t *testing.T, args ...string) ran {
 	cmd := program(t, args...)
 	var out, errors bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errors
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	late := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	cmd.start()
+	late := time.AfterFunc(time.Minute, func() { cmd.signal(os.Kill) })
 	defer late.Stop()
 	cmd.Wait()
 	return ran{cmd.ProcessState.ExitCode(), out.String(), errors.String()}
@@ -205,8 +223,9 @@ func TestCrawl_thatCannotBe_exitCode1AndTheReason(t *testing.T) {
 	}
 	missing := httptest.NewServer(http.NotFoundHandler())
 	defer missing.Close()
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	secure.StartTLS()
 	defer secure.Close()
 	fresh := filepath.Join(dir, "fresh.db")
 	for want, args := range map[string][]string{
@@ -278,14 +297,11 @@ func TestHelp_namesEveryCommandAndFlag(t *testing.T) {
 	}
 }
 
-// start starts a command whose errors go to the returned buffer once it ends.
-func start(t *testing.T, cmd *exec.Cmd) *bytes.Buffer {
-	t.Helper()
+// startQuietly starts a command whose errors are in the buffer once it has ended.
+func startQuietly(cmd *command) *bytes.Buffer {
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &text
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd.start()
 	return &text
 }
 
@@ -295,10 +311,10 @@ func TestCrawl_interrupted_finishesWhatIsInFlightAndSaysHowToResume(t *testing.T
 	cmd := program(t, "crawl", s.URL, "--out", file)
 	s.setHook(func(total int) {
 		if total == 300 {
-			cmd.Process.Signal(os.Interrupt)
+			cmd.signal(os.Interrupt)
 		}
 	})
-	text := start(t, cmd)
+	text := startQuietly(cmd)
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(text.String(), "asyncio crawl --resume --out "+file) {
 		t.Fatalf("exit code %d\n%s", code, text)
@@ -327,16 +343,14 @@ func TestCrawl_interruptedTwice_stopsAtOnce(t *testing.T) {
 	release, once := make(chan struct{}), sync.Once{}
 	s.setHook(func(total int) {
 		if total >= 100 {
-			once.Do(func() { cmd.Process.Signal(os.Interrupt) })
+			once.Do(func() { cmd.signal(os.Interrupt) })
 			<-release // what is in flight does not finish
 		}
 	})
 	defer close(release)
 	errors, w := io.Pipe()
 	cmd.Stderr = w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd.start()
 	ended := make(chan string)
 	go func() {
 		var text strings.Builder
@@ -345,7 +359,7 @@ func TestCrawl_interruptedTwice_stopsAtOnce(t *testing.T) {
 			n, err := errors.Read(buffer)
 			text.Write(buffer[:n])
 			if strings.Contains(string(buffer[:n]), "Ctrl-C again") {
-				cmd.Process.Signal(os.Interrupt)
+				cmd.signal(os.Interrupt)
 			}
 			if err != nil {
 				ended <- text.String()
@@ -383,10 +397,10 @@ func TestCrawl_killedAgainAndAgain_losesNoPageAndAsksForNoneAgain(t *testing.T) 
 		limit := len(before) + 50 + 37*kills
 		s.setHook(func(total int) {
 			if total > limit {
-				cmd.Process.Kill()
+				cmd.signal(os.Kill)
 			}
 		})
-		start(t, cmd)
+		startQuietly(cmd)
 		cmd.Wait()
 		for path, count := range s.requests() {
 			if stored[path] && count != before[path] {
@@ -414,7 +428,7 @@ func TestCrawl_killedAgainAndAgain_losesNoPageAndAsksForNoneAgain(t *testing.T) 
 func TestCrawl_onATerminal_showsProgressOnOneLine(t *testing.T) {
 	s := newTreeSite(t, 400)
 	cmd := program(t, "crawl", s.URL, "--rate", "300", "--out", filepath.Join(t.TempDir(), "site.db"))
-	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 70})
+	terminal, err := pty.StartWithSize(cmd.Cmd, &pty.Winsize{Rows: 24, Cols: 70})
 	if err != nil {
 		t.Skip("no pseudo-terminal here: ", err)
 	}
@@ -457,9 +471,7 @@ func TestDemo_interrupted_exitCode130(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd.start()
 	buffer, seen := make([]byte, 4096), ""
 	for !strings.Contains(seen, "$ asyncio crawl") {
 		n, err := out.Read(buffer)
@@ -467,7 +479,7 @@ func TestDemo_interrupted_exitCode130(t *testing.T) {
 			t.Fatalf("it ended: %s", seen)
 		}
 	}
-	time.AfterFunc(time.Second, func() { cmd.Process.Signal(os.Interrupt) })
+	time.AfterFunc(time.Second, func() { cmd.signal(os.Interrupt) })
 	io.Copy(io.Discard, out)
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 130 {
