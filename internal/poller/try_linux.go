@@ -18,8 +18,17 @@ func sysWrite(fd int, p []byte) (int, error) {
 	return rawIO(syscall.SYS_SENDTO, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 }
 
+// long is how much takes the kernel long enough to copy, some 10 µs, that the garbage collector should not wait for it.
+const long = 64 << 10
+
 func rawIO(trap uintptr, fd int, p []byte, flags uintptr) (int, error) {
-	n, _, errno := syscall.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
+	var n uintptr
+	var errno syscall.Errno
+	if len(p) <= long {
+		n, _, errno = syscall.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
+	} else {
+		n, _, errno = syscall.Syscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
+	}
 	if errno != 0 {
 		return -1, errno
 	}
