@@ -17,6 +17,7 @@ import (
 	"github.com/go-asyncio/asyncio/aionet"
 )
 
+// conformance: sock-02
 func TestRead_cancelledWhileWaiting_takesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
@@ -67,6 +68,8 @@ func TestRead_underACancelledContext_takesNothingThoughThereIsData(t *testing.T)
 }
 
 // The bytes that a cancelled Write reports must be all that the peer gets, and the stream must be usable.
+//
+// conformance: sock-02
 func TestWrite_cancelledWhileWaiting_reportsExactlyWhatWasTaken(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {

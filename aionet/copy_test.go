@@ -28,6 +28,7 @@ func file(t *testing.T, data []byte) *os.File {
 	return f
 }
 
+// conformance: sendfile-05 sendfile-07 sendfile-09
 func TestReadFrom_fileOrPart_arrivesWhole(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
@@ -54,6 +55,7 @@ func TestReadFrom_fileOrPart_arrivesWhole(t *testing.T) {
 	})
 }
 
+// conformance: sendfile-19
 func TestReadFrom_cancelled_reportsExactlyWhatWasTakenAndGoesOn(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := pipe(t, ctx, "tcp")

@@ -26,6 +26,7 @@ func unused(t *testing.T) string {
 	return ln.Addr().String()
 }
 
+// conformance: sock-07
 func TestDial_nobodyListens_saysWhoAndWhy(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		addr := unused(t)
@@ -86,6 +87,7 @@ func TestDial_fullUnixQueue_waitsForRoom(t *testing.T) {
 	})
 }
 
+// conformance: net-connect-21
 func TestDial_withLocalAddr_comesFromThere(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		return serving2(t, ctx, func(addr string) error {
@@ -167,6 +169,7 @@ func TestDial_nameWithSeveralAddresses_triesThemUntilOneAnswers(t *testing.T) {
 	})
 }
 
+// conformance: net-connect-03
 func TestDial_noAddressAnswers_namesEachAndItsError(t *testing.T) {
 	r := names(t, func(string) []string { return []string{"127.0.0.2", "127.0.0.3"} })
 	run(t, func(ctx context.Context) error {

@@ -43,6 +43,7 @@ func silent(t *testing.T, ctx context.Context) string {
 	return ""
 }
 
+// conformance: net-connect-04
 func TestDial_cancelled_leavesNothing(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		addr := silent(t, ctx)

@@ -13,6 +13,8 @@ import (
 )
 
 // With no descriptor left, Serve reports it, waits, and takes the connection when there is one again.
+//
+// conformance: net-server-05
 func TestServe_outOfDescriptors_waitsAndGoesOn(t *testing.T) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

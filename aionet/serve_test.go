@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -278,6 +279,7 @@ func TestListen_unixFile_isRemovedByClose(t *testing.T) {
 	})
 }
 
+// conformance: net-server-10 net-server-14
 func TestListen_addressInUse_saysSo(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -287,6 +289,9 @@ func TestListen_addressInUse_saysSo(t *testing.T) {
 		_, err = aionet.Listen(ctx, "tcp", ln.Addr().String())
 		if err == nil || !strings.Contains(err.Error(), "aionet: listen tcp "+ln.Addr().String()) {
 			t.Errorf("got %v", err)
+		}
+		if runtime.GOOS != "windows" && !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("not the system's error: %v", err)
 		}
 		_, err = aionet.Listen(ctx, "udp", "127.0.0.1:0")
 		var unknown net.UnknownNetworkError

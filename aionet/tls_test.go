@@ -73,6 +73,7 @@ func tlsPipe(t testing.TB, ctx context.Context) (client, server *aionet.TLSConn)
 	return client, server
 }
 
+// conformance: tls-05
 func TestTLS_serveAndDial_echo(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
@@ -217,6 +218,7 @@ func exchange(g *asyncio.TaskGroup, c *aionet.TLSConn) {
 	}
 }
 
+// conformance: tls-11
 func TestTLS_handshake_isEndedByItsContext(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		ours, theirs := peer(t, ctx, "tcp") // which says nothing
@@ -234,6 +236,7 @@ func TestTLS_handshake_isEndedByItsContext(t *testing.T) {
 	})
 }
 
+// conformance: tls-06 tls-10
 func TestTLS_untrustedOrWrongName_saysSo(t *testing.T) {
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		ln, err := aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", serverConfig())
@@ -266,6 +269,8 @@ func TestTLS_untrustedOrWrongName_saysSo(t *testing.T) {
 }
 
 // Close does not wait, and still everything that Write took arrives, and then the end.
+//
+// conformance: tls-22
 func TestTLS_close_sendsWhatWasWritten(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := tlsPipe(t, ctx)
