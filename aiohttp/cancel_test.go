@@ -174,6 +174,34 @@ func TestTransport_backgroundContext_endsWithTheBlock(t *testing.T) {
 	})
 }
 
+// http.Client's own timeout comes from a goroutine of net/http's.
+func TestTransport_clientTimeout_endsTheRequestAndTheBody(t *testing.T) {
+	silent := newPeer(t, func(nc net.Conn, _ int) { io.Copy(io.Discard, nc) })
+	half := newPeer(t, func(nc net.Conn, _ int) {
+		readRequest(nc)
+		io.WriteString(nc, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+		io.Copy(io.Discard, nc)
+	})
+	for _, p := range []*peer{silent, half} {
+		onLoop(t, func(ctx context.Context) {
+			tr := testTransport()
+			client := &http.Client{Transport: tr, Timeout: cancelTimeout}
+			req, _ := http.NewRequestWithContext(ctx, "GET", p.url(), nil)
+			resp, err := client.Do(req)
+			if err == nil {
+				_, err = io.ReadAll(resp.Body)
+				resp.Body.Close()
+			}
+			if te, ok := errors.AsType[net.Error](err); !ok || !te.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if st := tr.Stats(); st != (Stats{}) {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
 func TestBody_readByAnotherTask_endsWithEitherContext(t *testing.T) {
 	p := newPeer(t, func(nc net.Conn, _ int) {
 		readRequest(nc)

@@ -279,20 +279,6 @@ var scenarios = []scenario{
 		req.Host = "Example.com"
 		do(c, req, note)
 	}},
-	{"Client.Timeout", func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			<-r.Context().Done()
-		}
-	},
-		func(ctx context.Context, c *http.Client, base string, note noter) {
-			try(ctx, c, "GET", base, nil, nil, note)
-			c.Timeout = 50 * time.Millisecond
-			req, _ := http.NewRequestWithContext(ctx, "GET", base+"/slow", nil)
-			_, err := c.Do(req)
-			var ue *url.Error
-			note("%v", errors.As(err, &ue) && ue.Timeout())
-			note("%v", errors.Is(err, context.DeadlineExceeded))
-		}},
 	{"wrong URLs", hello, func(ctx context.Context, c *http.Client, base string, note noter) {
 		for _, u := range []string{"ftp://127.0.0.1/", "http:///path", "http://127.0.0.1:1/", "//x"} {
 			try(ctx, c, "GET", u, nil, nil, note)
