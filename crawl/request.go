@@ -90,8 +90,8 @@ var acceptHeader = []string{"text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"}
 
 func (c *crawler) readBody(body io.Reader, limit, length int64, a *answer) error {
 	a.body = c.buffer()
-	if length > 0 {
-		a.body.Grow(int(min(length, limit)) + bytes.MinRead) // or the last read, which finds the end, would
+	if length > 0 { // room for the last read, too, which finds the end
+		a.body.Grow(int(min(length, keepBufferBytes-bytes.MinRead)) + bytes.MinRead)
 	}
 	n, err := a.body.ReadFrom(io.LimitReader(body, limit+1))
 	a.size = n
