@@ -95,9 +95,7 @@ func (s *fdSocket) Peek() error {
 	if s.fd < 0 {
 		return nil
 	}
-	var p [1]byte
-	_, _, err := unix.Recvfrom(s.fd, p[:], unix.MSG_PEEK)
-	if err == unix.EAGAIN {
+	if sysPeek(s.fd) == unix.EAGAIN {
 		return ErrAgain
 	}
 	s.readable = true

@@ -18,6 +18,13 @@ func sysWrite(fd int, p []byte) (int, error) {
 	return rawIO(syscall.SYS_SENDTO, fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 }
 
+// sysPeek leaves what there is to read.
+func sysPeek(fd int) error {
+	var p [1]byte
+	_, err := rawIO(syscall.SYS_RECVFROM, fd, p[:], syscall.MSG_DONTWAIT|syscall.MSG_PEEK)
+	return err
+}
+
 // long is how much takes the kernel long enough to copy, some 10 µs, that the garbage collector should not wait for it.
 const long = 64 << 10
 
