@@ -47,6 +47,7 @@ type loop struct {
 	start    time.Time
 	virtual  bool
 	vnow     time.Duration
+	share    share
 	idle     atomic.Bool // sleeping; for the watchdog
 	root     scope       // above everything that a context of the loop ends
 	detached scope       // above what only the end of the loop ends
@@ -279,6 +280,7 @@ func (l *loop) next() runnable {
 // timers, waiting for it as long as timeout says.
 func (l *loop) poll(timeout time.Duration) {
 	l.sincePoll = 0
+	l.share.now()
 	if timeout != 0 || l.poller.Len() > 0 {
 		if _, err := l.poller.Wait(timeout); err != nil {
 			l.exception(ExceptionInfo{Message: "waiting for events failed", Err: err})

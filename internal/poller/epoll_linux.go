@@ -28,8 +28,7 @@ type epoll struct {
 	table   table
 	events  [eventsPerPoll]unix.EpollEvent
 	state   atomic.Uint32 // of the wake-up: awake, blocked, woken
-	share   share
-	noNanos bool // the kernel has no epoll_pwait2
+	noNanos bool          // the kernel has no epoll_pwait2
 
 	mu     sync.Mutex // guards wake against being closed while Wake writes to it
 	wake   int
@@ -70,7 +69,6 @@ func (p *epoll) Wait(timeout time.Duration) (int, error) {
 	if p.closed.Load() {
 		return 0, ErrClosed
 	}
-	p.share.now()
 	n, errno := p.poll()
 	if n == 0 && errno == 0 && timeout != 0 {
 		if p.state.CompareAndSwap(awake, blocked) {

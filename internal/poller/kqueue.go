@@ -25,7 +25,6 @@ type kqueue struct {
 	fd     int
 	table  table
 	events [eventsPerPoll]unix.Kevent_t
-	share  share
 	state  atomic.Uint32 // of the wake-up: awake, blocked, woken
 
 	mu     sync.Mutex // guards fd against being closed while Wake triggers it
@@ -60,7 +59,6 @@ func (p *kqueue) Wait(timeout time.Duration) (int, error) {
 	if p.closed.Load() {
 		return 0, ErrClosed
 	}
-	p.share.now()
 	n, err := unix.Kevent(p.fd, nil, p.events[:], &unix.Timespec{})
 	if n == 0 && err == nil && timeout != 0 {
 		if p.state.CompareAndSwap(awake, blocked) {
