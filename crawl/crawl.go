@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 func (c *crawler) openStore(ctx context.Context) (first stored, fetched int, err error) {
 	_, err = inThread(ctx, func() (asyncio.None, error) {
 		var settings []byte
-		if c.store, settings, err = openStore(c.cfg.Out, c.cfg.Resume); err != nil {
+		if c.store, settings, err = openStore(c.cfg.Out, c.cfg.Resume, len(c.cfg.Start) > 0); err != nil {
 			return asyncio.None{}, err
 		}
 		if first, err = c.settle(settings); err == nil {

@@ -46,7 +46,6 @@ func (c *crawler) process(ctx context.Context, s *site, it item) error {
 	switch {
 	case f == nil:
 		s.answered(it.began, a.answered)
-		s.failed = 0
 	case !it.denied:
 		if f.down {
 			s.trouble(it.began, now)
@@ -125,7 +124,11 @@ func (c *crawler) conclude(ctx context.Context, s *site, it item, a answer, f *f
 	case f.kind != "":
 		r.page.Error = f.Error()
 	}
-	if f != nil && f.down {
+	switch {
+	case it.denied:
+	case f == nil || !f.down:
+		s.failed = 0
+	default:
 		if s.failed++; s.failed >= parkAfter || s.rules == nil {
 			c.park(s, f.Error())
 		}

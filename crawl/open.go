@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -9,8 +10,9 @@ import (
 )
 
 // openStore opens the database of a crawl, or makes it. settings are those of
-// the crawl in it, nil for a new one.
-func openStore(path string, resume bool) (s *store, settings []byte, err error) {
+// the crawl in it, nil for a new one. isComplete says that a crawl can be begun
+// where there is none to resume: one that was killed before it got that far.
+func openStore(path string, resume, isComplete bool) (s *store, settings []byte, err error) {
 	dsn, err := checkFile(path, resume)
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +30,7 @@ func openStore(path string, resume bool) (s *store, settings []byte, err error) 
 	if s.conn, err = db.Conn(background); err != nil {
 		return nil, nil, s.fault("open", err)
 	}
-	settings, err = s.identify(resume)
+	settings, err = s.identify(resume, isComplete)
 	return s, settings, err
 }
 
@@ -53,7 +55,7 @@ func checkFile(path string, resume bool) (dsn string, err error) {
 
 // identify makes sure that the database is a crawl's of ours, or empty and then
 // made one.
-func (s *store) identify(resume bool) (settings []byte, err error) {
+func (s *store) identify(resume, isComplete bool) (settings []byte, err error) {
 	var tables, id, version, fetched int
 	if err := s.scan("SELECT count(*) FROM sqlite_master", &tables); err != nil {
 		return nil, s.fault("open", err)
@@ -65,8 +67,8 @@ func (s *store) identify(resume bool) (settings []byte, err error) {
 		return nil, s.fault("open", err)
 	}
 	switch {
-	case tables == 0 && resume:
-		return nil, fmt.Errorf("crawl: %s holds no crawl that could be resumed", s.path)
+	case tables == 0 && resume && !isComplete:
+		return nil, s.nothingToResume()
 	case tables == 0:
 		return nil, s.create()
 	case id != applicationID:
@@ -79,6 +81,12 @@ func (s *store) identify(resume bool) (settings []byte, err error) {
 	}
 	if resume {
 		err := s.scan("SELECT value FROM settings WHERE name = 'config'", &settings)
+		if errors.Is(err, sql.ErrNoRows) {
+			if isComplete {
+				return nil, nil
+			}
+			return nil, s.nothingToResume()
+		}
 		return settings, s.fault("read the settings of", err)
 	}
 	// A crawl that never got a page is no loss: the address was mistyped.
@@ -90,6 +98,10 @@ func (s *store) identify(resume bool) (settings []byte, err error) {
 	}
 	return nil, s.exec("empty", `DELETE FROM fields; DELETE FROM edges; DELETE FROM pages;
 		DELETE FROM urls; DELETE FROM origins; DELETE FROM settings`)
+}
+
+func (s *store) nothingToResume() error {
+	return fmt.Errorf("crawl: %s holds no crawl that could be resumed; give the addresses to begin with", s.path)
 }
 
 func (s *store) create() error {

@@ -19,7 +19,7 @@ type testStore struct {
 
 func newTestStore(t *testing.T, path string, resume bool, depth int, deny ...string) *testStore {
 	t.Helper()
-	s, _, err := openStore(path, resume)
+	s, _, err := openStore(path, resume, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestOpenStore_wrongFiles_areNamedWithWhatIsWrong(t *testing.T) {
 		"missing":      {true, "no such file"},
 		"missing/file": {false, "no such file"},
 	} {
-		s, _, err := openStore(file(name), c.resume)
+		s, _, err := openStore(file(name), c.resume, false)
 		if err == nil {
 			s.close()
 			t.Errorf("%s was opened", name)
@@ -308,6 +308,28 @@ func TestOpenStore_wrongFiles_areNamedWithWhatIsWrong(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(file("text")); !strings.HasPrefix(string(data), "This is no database") {
 		t.Error("the file that is no database was changed")
+	}
+}
+
+func TestOpenStore_killedBeforeItBegan_isBegunWhenResumedWithItsAddresses(t *testing.T) {
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "empty"), nil, 0o666)
+	s, _, err := openStore(filepath.Join(dir, "schema only"), false, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	for _, name := range []string{"empty", "schema only"} {
+		s, _, err := openStore(filepath.Join(dir, name), true, true)
+		if err != nil {
+			t.Errorf("%s, with addresses: %v", name, err)
+			continue
+		}
+		s.close()
+		if s, _, err := openStore(filepath.Join(dir, name), true, false); err == nil {
+			s.close()
+			t.Errorf("%s, without addresses: it was opened", name)
+		}
 	}
 }
 
