@@ -133,6 +133,7 @@ func TestRunThreadsafe_taskCancelledOnTheLoop_theGoroutineIsTold(t *testing.T) {
 	}
 }
 
+// conformance: loop-threadsafe-03
 func TestRunThreadsafe_cancelledBeforeItStarts_startsWithACancelledContext(t *testing.T) {
 	loop := clockLoop(t)
 	s := asyncio.RunThreadsafe(loop, func(ctx context.Context) (error, error) { return ctx.Err(), nil })
