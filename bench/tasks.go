@@ -67,7 +67,7 @@ var yieldPart = part{
 var handoverPart = part{
 	name:  "handover",
 	title: "Hand-over between two tasks",
-	note: `Queue: two queues with room for one, a number goes to and fro (Go: channels; unbuffered is their faster form here).
+	note: `Queue: two queues with room for one, a number goes to and fro (Go: unbuffered channels; with room for one they are as fast).
 Lock: each task yields while it holds the lock, so that the other one comes to wait, and again after the release. A
 result is the time of one hand-over with its two yields. Future: each hand-over through a future made for it alone (Go: a
 channel made for it alone; tokio: oneshot), so that making one, its allocation too, is part of it; beside it stands the
