@@ -67,6 +67,7 @@ func parseHeader(lines string) (http.Header, error) {
 		var line string
 		line, lines = cutLine(lines)
 		name, value, ok := strings.Cut(line, ":")
+		value = strings.Trim(value, " \t")
 		if continued(lines) {
 			value, lines = unfold(value, lines)
 		}
@@ -74,7 +75,6 @@ func parseHeader(lines string) (http.Header, error) {
 		if !ok || !known || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, malformed("header line", line)
 		}
-		value = strings.Trim(value, " \t")
 		if old := h[key]; old != nil {
 			h[key] = append(old, value)
 			continue
@@ -91,17 +91,18 @@ func continued(lines string) bool {
 	return lines != "" && (lines[0] == ' ' || lines[0] == '\t')
 }
 
-// unfold joins value with the lines that go on with it, by single spaces.
+// unfold joins value with the lines that go on with it, by single spaces. As in
+// net/http, one that is blank leaves a space at the end.
 func unfold(value, lines string) (unfolded, rest string) {
 	var b strings.Builder
-	b.WriteString(strings.TrimRight(value, " \t"))
+	b.WriteString(value)
 	for continued(lines) {
 		var line string
 		line, lines = cutLine(lines)
 		b.WriteByte(' ')
 		b.WriteString(strings.Trim(line, " \t"))
 	}
-	return b.String(), lines
+	return strings.TrimLeft(b.String(), " "), lines
 }
 
 // canonicalKey returns the canonical form of a field's name and whether it can

@@ -143,6 +143,7 @@ func FuzzParseResponse(f *testing.F) {
 		"HTTP/1.1 204 \r\n\r\n", "HTTP/1.1 200\r\n\r\n", "HTTP/1.1  304 x\r\n\r\n", "HTTP/1.1 101 x\r\nUpgrade: y\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length:  5\r\n\r\nhello",
 		"HTTP/1.0 100 \nfolded without \n a colon:\n\n",
+		"HTTP/1.1 100 \nTrAnsfer-EnCoding:Chunked\n \n\n",
 	} {
 		f.Add(s, "GET")
 		f.Add(s, "HEAD")
@@ -178,13 +179,7 @@ func FuzzParseResponse(f *testing.F) {
 	})
 }
 
-func sameHeader(a, b http.Header) bool {
-	return maps.EqualFunc(a, b, func(x, y []string) bool {
-		return slices.EqualFunc(x, y, func(v, w string) bool {
-			return v == strings.TrimRight(w, " ") // net/http keeps the space before an empty continuation
-		})
-	})
-}
+func sameHeader(a, b http.Header) bool { return maps.EqualFunc(a, b, slices.Equal) }
 
 func readBody(r *bufio.Reader, resp *http.Response, frame framing) ([]byte, error) {
 	if frame == noBody {
