@@ -280,6 +280,7 @@ func (l *loop) next() runnable {
 // timers, waiting for it as long as timeout says.
 func (l *loop) poll(timeout time.Duration) {
 	l.sincePoll = 0
+	l.pool.Prefetching = l.ready.n >= prefetchFrom
 	l.share.now()
 	if timeout != 0 || l.poller.Len() > 0 {
 		if _, err := l.poller.Wait(timeout); err != nil {

@@ -54,6 +54,9 @@ func Yield(ctx context.Context) error {
 // causeNow returns why ctx is done, or nil.
 func causeNow(ctx context.Context) error {
 	if s, ok := ctx.(*scope); ok {
+		if s.ext.Load() == nil {
+			return nil
+		}
 		return s.Cause()
 	}
 	if ctx.Err() == nil {

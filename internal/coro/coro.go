@@ -35,6 +35,10 @@ type slot struct {
 
 // A Pool has the workers of one hub, and keeps idle ones for reuse.
 type Pool[S any] struct {
+	// Prefetching says that [Worker.Prefetch] is in use, for which workers note
+	// where their stacks are.
+	Prefetching bool
+
 	body   func(*Worker[S]) *Worker[S]
 	hub    party
 	idle   []*Worker[S]
@@ -118,7 +122,9 @@ func (w *Worker[S]) Switch(to *Worker[S]) {
 		other = &to.party
 	}
 	s := other.at
-	w.sp = stackPointer()
+	if p.Prefetching {
+		w.sp = stackPointer()
+	}
 	w.at, other.at, s.who = s, nil, &w.party
 	s.yielder = !s.yielder
 	if s.yielder {
