@@ -56,8 +56,8 @@ func (l *loop) successor() *worker {
 
 // nextTask takes the next entry out of the ready queue, if it is a task and
 // nothing else is due; mayStart says whether there is a worker for one that has
-// not started (only the hub makes new ones). A turn that is over runs on into the next one, unless
-// somebody counts them.
+// not started (only the hub makes new ones). A turn that is over runs on into
+// the next one, unless somebody counts them.
 func (l *loop) nextTask(mayStart bool) *task {
 	if l.ready.n == 0 || l.sincePoll >= pollEvery {
 		return nil
