@@ -3,6 +3,7 @@ package asyncio
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // An Awaitable is a result to come: a [Task] or a [Future].
@@ -35,10 +36,34 @@ type future struct {
 	id       uint32 // of a task, for its name
 }
 
+// AnyFuture is a [Task] or a [Future], whatever the type of its result.
+type AnyFuture interface {
+	Waitable
+	// Done reports whether there is a result, an error or a cancellation.
+	Done() bool
+	// Cancelled reports whether it was cancelled and ended for that reason.
+	Cancelled() bool
+	// Err returns the error with which it ended, nil if it ended well or is
+	// not done.
+	Err() error
+	// Cancel asks for the result not to come, and reports whether it still could.
+	Cancel(cause ...error) bool
+
+	inner() (*future, *loop)
+}
+
 // futureExtra is what few futures have.
 type futureExtra struct {
-	callbacks []func()
+	callbacks []*Handle
+	watchers  []watcher
 	failure   *failure
+}
+
+// A watcher waits for several futures at once. It is told of each at once, in
+// the turn in which that is settled, and is then forgotten by it.
+type watcher interface {
+	settled(f *future)
+	line() *WaitQueue // where the task waits that it watches for
 }
 
 // settle ends the future: everybody who waits goes on, callbacks get a turn.
@@ -48,27 +73,56 @@ func (f *future) settle(l *loop, state futureState, err error) {
 		f.waiters.WakeAll()
 		f.observed = true
 	}
-	if f.extra != nil {
-		for _, fn := range f.extra.callbacks {
-			l.ready.push(&Handle{fn: fn})
-		}
+	if e := f.extra; e != nil {
 		f.extra = nil
+		for _, w := range e.watchers {
+			w.settled(f)
+		}
+		for _, h := range e.callbacks {
+			h.of = nil
+			l.ready.push(h)
+		}
 	}
 }
 
-func (f *future) addCallback(l *loop, fn func()) {
-	if fn == nil {
-		panic("asyncio: AddDoneCallback: nil function")
-	}
-	l.check("AddDoneCallback")
-	if f.state != pending {
-		l.ready.push(&Handle{fn: fn})
-		return
-	}
+func (f *future) more() *futureExtra {
 	if f.extra == nil {
 		f.extra = &futureExtra{}
 	}
-	f.extra.callbacks = append(f.extra.callbacks, fn)
+	return f.extra
+}
+
+// watch lets w be told when f, which is pending, is settled.
+func (f *future) watch(w watcher) { f.more().watchers = append(f.more().watchers, w) }
+
+// unwatch takes watch back.
+func (f *future) unwatch(w watcher) {
+	if e := f.extra; e != nil {
+		if i := slices.Index(e.watchers, w); i >= 0 {
+			e.watchers = slices.Delete(e.watchers, i, i+1)
+		}
+	}
+}
+
+func (f *future) addCallback(l *loop, fn func()) *Handle {
+	l.check("AddDoneCallback")
+	h := &Handle{fn: fn}
+	if f.state != pending {
+		l.ready.push(h)
+		return h
+	}
+	h.of = f
+	f.more().callbacks = append(f.more().callbacks, h)
+	return h
+}
+
+// removeCallback takes h out of those that wait for f.
+func (f *future) removeCallback(h *Handle) {
+	if e := f.extra; e != nil {
+		if i := slices.Index(e.callbacks, h); i >= 0 {
+			e.callbacks = slices.Delete(e.callbacks, i, i+1)
+		}
+	}
 }
 
 // A Future is a result that somebody else will set: the bridge between
@@ -199,14 +253,25 @@ func (f *Future[T]) Result() (T, error) {
 	return f.value, f.err
 }
 
+// Err returns the error with which the future ended, nil if it has a result or
+// is pending.
+func (f *Future[T]) Err() error {
+	if f.state != pending {
+		f.observe(f.loop)
+	}
+	return f.err
+}
+
 // AddDoneCallback lets fn run on the loop once the future is done: soon, if it
-// is now. fn must not wait.
-func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) {
+// is now. Cancelling the Handle takes that back. fn must not wait.
+func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Handle {
 	if fn == nil {
 		panic("asyncio: AddDoneCallback: nil function")
 	}
-	f.addCallback(f.loop, func() { fn(f) })
+	return f.addCallback(f.loop, func() { fn(f) })
 }
+
+func (f *Future[T]) inner() (*future, *loop) { return &f.future, f.loop }
 
 // causeOf returns the cause that a Cancel was given.
 func causeOf(cause []error) error {

@@ -6,14 +6,24 @@ import (
 	"time"
 )
 
-// A Handle is a callback that waits for its turn; it can be cancelled until it
-// runs.
+// A Handle is a callback that waits for its turn, or for a future; it can be
+// cancelled until it runs.
 type Handle struct {
 	fn func()
+	of *future // that it waits for
 }
 
-// Cancel keeps the callback from running, if it has not run yet.
-func (h *Handle) Cancel() { h.fn = nil }
+// Cancel keeps the callback from running, and reports whether that was still
+// possible. It leaves nothing of it behind.
+func (h *Handle) Cancel() bool {
+	active := h.fn != nil
+	h.fn = nil
+	if h.of != nil {
+		h.of.removeCallback(h)
+		h.of = nil
+	}
+	return active
+}
 
 // Cancelled reports whether the callback was cancelled, or has run.
 func (h *Handle) Cancelled() bool { return h.fn == nil }

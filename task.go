@@ -223,13 +223,16 @@ func (t *task) Name() string {
 }
 
 // AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
-// has now. fn must not wait. It has not seen how the task ended until it asks.
-func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) {
+// has now. Cancelling the Handle takes that back. fn must not wait. It has not
+// seen how the task ended until it asks.
+func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) *Handle {
 	if fn == nil {
 		panic("asyncio: AddDoneCallback: nil function")
 	}
-	t.addCallback(t.scope.loop, func() { fn(t) })
+	return t.addCallback(t.scope.loop, func() { fn(t) })
 }
+
+func (t *task) inner() (*future, *loop) { return &t.future, t.scope.loop }
 
 // String shows the task's name and state.
 func (t *task) String() string {
