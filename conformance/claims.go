@@ -16,9 +16,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// claim is one row named by one comment.
+// claim is one row or trap named by one comment.
 type claim struct {
-	id  string
+	id  string // of the row; "pitfall-22" for a trap
 	pos string // file:line, relative to the root
 	pkg string // import path
 	// test is the test that the comment stands on or in ("" if none), with its
@@ -26,7 +26,7 @@ type claim struct {
 	test string
 }
 
-var claimComment = regexp.MustCompile(`^//\s*(?i:conformance):(.*)$`)
+var claimComment = regexp.MustCompile(`^//\s*(?i:(conformance|pitfall)):(.*)$`)
 
 // findClaims reads every test file of the module at root.
 func findClaims(root string) ([]claim, error) {
@@ -86,7 +86,10 @@ func claimsInFile(file, name, pkg string) ([]claim, error) {
 			if match == nil {
 				continue
 			}
-			for _, id := range strings.FieldsFunc(match[1], func(r rune) bool { return r == ' ' || r == ',' }) {
+			for _, id := range strings.FieldsFunc(match[2], func(r rune) bool { return r == ' ' || r == ',' }) {
+				if strings.EqualFold(match[1], "pitfall") {
+					id = "pitfall-" + id
+				}
 				claims = append(claims, claim{
 					id:   id,
 					pos:  fmt.Sprintf("%s:%d", name, fset.Position(comment.Pos()).Line),
