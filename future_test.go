@@ -37,12 +37,17 @@ func TestFuture_SetResult_canBeDoneOnce(t *testing.T) {
 		_, err := f.Result()
 		wantErr(t, "Result while pending", err, asyncio.ErrInvalidState)
 		wantErr(t, "SetResult", f.SetResult(42), nil)
+		others := 0
+		asyncio.RunningLoop(ctx).CallSoon(func() { others++ })
 		for range 2 {
 			v, err := f.Result()
 			w, err2 := f.Await(ctx)
 			if v != 42 || w != 42 || err != nil || err2 != nil {
 				t.Errorf("Result %v, %v, Await %v, %v", v, err, w, err2)
 			}
+		}
+		if others != 0 || f.Err() != nil {
+			t.Errorf("awaiting a finished future suspended (%d others ran), or Err is %v", others, f.Err())
 		}
 		wantErr(t, "SetResult again", f.SetResult(43), asyncio.ErrInvalidState)
 		wantErr(t, "SetError again", f.SetError(errors.New("x")), asyncio.ErrInvalidState)
@@ -60,12 +65,15 @@ func TestFuture_SetError_everybodyGetsTheSameError(t *testing.T) {
 		if f.SetError(nil) == nil || f.Done() {
 			t.Error("SetError(nil) was accepted")
 		}
+		_, err := f.Result()
+		wantErr(t, "Result while pending", err, asyncio.ErrInvalidState)
+		wantErr(t, "Err while pending", f.Err(), nil)
 		wantErr(t, "SetError", f.SetError(boom), nil)
 		for range 2 {
 			_, err := f.Result()
 			_, err2 := f.Await(ctx)
-			if err != boom || err2 != boom {
-				t.Errorf("Result %v, Await %v", err, err2)
+			if err != boom || err2 != boom || f.Err() != boom {
+				t.Errorf("Result %v, Await %v, Err %v", err, err2, f.Err())
 			}
 		}
 		wantErr(t, "SetResult again", f.SetResult(43), asyncio.ErrInvalidState)
@@ -153,9 +161,10 @@ func TestFuture_doneCallbacks_runInTheNextTurnInOrder(t *testing.T) {
 			if len(order) != 0 {
 				t.Errorf("%s: called inside", name)
 			}
-			letWait(t, ctx)
-			if fmt.Sprint(order) != "[0 1 2 3]" {
-				t.Errorf("%s: order %v", name, order)
+			for turn, want := range []string{"[0 1 2]", "[0 1 2 3]"} {
+				if asyncio.Yield(ctx); fmt.Sprint(order) != want {
+					t.Errorf("%s: turn %d: order %v, want %s", name, turn, order, want)
+				}
 			}
 			mustPanic(t, "nil function", func() { f.AddDoneCallback(nil) })
 			return nil

@@ -68,12 +68,17 @@ func TestGather_firstError_cancelsTheOthersAndWaitsForThem(t *testing.T) {
 
 // conformance: gather-19
 func TestGather_severalErrors_areJoinedAndNotReported(t *testing.T) {
-	a, b := errors.New("a"), errors.New("b")
+	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
 	run(t, func(ctx context.Context) error {
-		_, err := asyncio.Gather(ctx, failing[int](a), failing[int](b), value(1))
+		_, err := asyncio.Gather(ctx, failing[int](a), failing[int](b), value(1), func(ctx context.Context) (int, error) {
+			asyncio.Sleep(ctx, time.Hour)
+			asyncio.Shield(ctx, sleepFor(time.Hour))
+			return 0, c // long after the first
+		})
 		wantErr(t, "a", err, a)
 		wantErr(t, "b", err, b)
-		return nil
+		wantErr(t, "c", err, c)
+		return asyncio.Sleep(ctx, time.Second)
 	}, noReports(t))
 }
 
@@ -85,6 +90,7 @@ func noReports(t *testing.T) asyncio.Option {
 }
 
 // conformance: gather-05 gather-13
+// pitfall: 17
 func TestGatherResults_keepsEveryOutcomeAndCancelsNone(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		boom := errors.New("boom")
@@ -100,6 +106,7 @@ func TestGatherResults_keepsEveryOutcomeAndCancelsNone(t *testing.T) {
 }
 
 // conformance: gather-02
+// pitfall: 18
 func TestGatherResults_cancelled_theResultsSaySoAndTheNextWaitDoes(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		cause := errors.New("cause")
@@ -119,6 +126,7 @@ func TestGatherResults_cancelled_theResultsSaySoAndTheNextWaitDoes(t *testing.T)
 }
 
 // conformance: gather-12
+// pitfall: 17
 func TestGather_ofACancelledTask_failsButIsNotCancelled(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		gone := asyncio.CreateTask(ctx, sleeper(1))
@@ -151,6 +159,7 @@ func TestGather_ofTheSameTaskSeveralTimes_runsItOnce(t *testing.T) {
 }
 
 // conformance: gather-18
+// pitfall: 18
 func TestGather_cancelled_cancelsItsTasksAndWaitsForThem(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		cause := errors.New("cause")
@@ -177,6 +186,7 @@ func TestGather_cancelled_cancelsItsTasksAndWaitsForThem(t *testing.T) {
 }
 
 // conformance: gather-01
+// pitfall: 18
 func TestGather_cancelledWhenAllAreDone_givesTheResults(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var owner *asyncio.Task[[]int]

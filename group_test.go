@@ -59,13 +59,17 @@ func TestGroup_aTaskCancelledByItself_doesNotDisturbTheOthers(t *testing.T) {
 		other := false
 		err := asyncio.Group(ctx, func(ctx context.Context, g group) error {
 			gone = asyncio.Spawn(g, sleeper(1))
-			g.Go(func(ctx context.Context) error { other = true; return asyncio.Sleep(ctx, time.Hour) })
+			g.Go(func(ctx context.Context) error {
+				err := asyncio.Sleep(ctx, time.Hour)
+				other = err == nil
+				return err
+			})
 			asyncio.Yield(ctx)
 			gone.Cancel()
 			return asyncio.Sleep(ctx, time.Second)
 		})
 		if err != nil || !gone.Cancelled() || !other {
-			t.Errorf("got %v, cancelled %v, other %v", err, gone.Cancelled(), other)
+			t.Errorf("got %v, cancelled %v, the other slept to its end: %v", err, gone.Cancelled(), other)
 		}
 		return nil
 	})
@@ -113,6 +117,7 @@ func TestGroup_oneError_isReturnedAsItIs(t *testing.T) {
 }
 
 // conformance: taskgroup-04 taskgroup-05
+// pitfall: 12
 func TestGroup_itsOwnerCancelled_cancelsAllAndReturnsTheCause(t *testing.T) {
 	for _, inFunction := range []bool{true, false} {
 		run(t, func(ctx context.Context) error {
@@ -148,16 +153,26 @@ func TestGroup_itsOwnerCancelled_cancelsAllAndReturnsTheCause(t *testing.T) {
 }
 
 // conformance: taskgroup-06 taskgroup-29
+// pitfall: 12
 func TestGroup_aTaskFailsWhileItsOwnerIsCancelled_theFailureWinsAndTheCancellationStays(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		boom, cause := errors.New("boom"), errors.New("cause")
 		var inGroup error
+		cleaned := false
 		owner := asyncio.Go(ctx, func(ctx context.Context) error {
 			inGroup = asyncio.Group(ctx, func(ctx context.Context, g group) error {
 				g.Go(failsWhenCancelled(boom))
-				g.Go(sleepFor(time.Hour))
+				g.Go(func(ctx context.Context) error {
+					err := asyncio.Sleep(ctx, time.Hour)
+					asyncio.Shield(ctx, sleepFor(time.Minute))
+					cleaned = true
+					return err
+				})
 				return nil
 			})
+			if !cleaned {
+				t.Error("Group returned before its tasks had ended")
+			}
 			return asyncio.Yield(ctx)
 		})
 		asyncio.Sleep(ctx, time.Second)
@@ -201,7 +216,7 @@ func TestGroup_itsFunctionFails_thatErrorIsAmongThose(t *testing.T) {
 	})
 }
 
-// conformance: taskgroup-08 taskgroup-28
+// conformance: taskgroup-08
 func TestGroup_nested_failuresDuringAnOuterCancellationComeOut(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		inner, outer := errors.New("inner"), errors.New("outer")
@@ -221,6 +236,34 @@ func TestGroup_nested_failuresDuringAnOuterCancellationComeOut(t *testing.T) {
 		wantErr(t, "outer", err, outer)
 		return nil
 	})
+}
+
+// conformance: taskgroup-28
+// pitfall: 13
+func TestGroup_nested_bothFail_eachHasItsOwnErrorsAndTheOuterStaysCancelled(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
+		var inner, afterInner error
+		err := asyncio.Group(ctx, func(ctx context.Context, g group) error {
+			g.Go(fails(time.Second, a))
+			inner = asyncio.Group(ctx, func(ctx context.Context, g group) error {
+				g.Go(fails(time.Second, b))
+				g.Go(failsWhenCancelled(c))
+				return asyncio.Sleep(ctx, time.Hour)
+			})
+			afterInner = asyncio.Sleep(ctx, time.Hour)
+			return inner
+		})
+		wantErr(t, "inner: b", inner, b)
+		wantErr(t, "inner: c", inner, c)
+		if errors.Is(inner, a) || !errors.Is(afterInner, context.Canceled) {
+			t.Errorf("the inner returned %v, the next wait in the outer %v", inner, afterInner)
+		}
+		for _, e := range []error{a, b, c} {
+			wantErr(t, "outer", err, e)
+		}
+		return asyncio.Sleep(ctx, time.Second) // nothing of it is left outside
+	}, noReports(t))
 }
 
 // conformance: taskgroup-09

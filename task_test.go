@@ -236,7 +236,7 @@ func TestTask_name_isTheGivenOneOrCounted(t *testing.T) {
 	})
 }
 
-func asyncioName(ctx context.Context) (string, error) { return asyncio.CurrentTaskName(ctx) }
+func asyncioName(ctx context.Context) (string, error) { return asyncio.CurrentTask(ctx).Name(), nil }
 
 // conformance: task-22 task-40
 func TestTask_isAnAwaitable_andCannotBeSetFromOutside(t *testing.T) {
@@ -290,7 +290,7 @@ func TestTask_doneCallbacks_runLaterInOrder(t *testing.T) {
 	})
 }
 
-// conformance: task-cancel-05 task-cancel-01 sleep-03
+// conformance: task-cancel-05 task-cancel-01
 func TestTask_cancelled_endsItsWaitAtOnce(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
@@ -314,7 +314,19 @@ func TestTask_cancelled_endsItsWaitAtOnce(t *testing.T) {
 	})
 }
 
-// conformance: task-cancel-04 task-cancel-06 task-cancel-07
+// conformance: sleep-03
+func TestTask_cancelledWhileItSleeps_leavesNoTimerBehind(t *testing.T) {
+	loop := clockLoop(t)
+	task := asyncio.CreateTask(loop.Context(), sleeper(1))
+	loop.RunOnce()
+	task.Cancel()
+	runAll(loop)
+	if !task.Cancelled() || loop.Time() != 0 {
+		t.Errorf("cancelled %v; the loop has waited until %v", task.Cancelled(), loop.Time())
+	}
+}
+
+// conformance: task-cancel-06 task-cancel-07
 func TestTask_cancelledWithACause_everybodySeesIt(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		cause := errors.New("no longer wanted")
@@ -345,6 +357,7 @@ func TestTask_cancelledWithACause_everybodySeesIt(t *testing.T) {
 }
 
 // conformance: task-cancel-08
+// pitfall: 2
 func TestTask_cancelledBeforeItsFirstStep_stillStarts(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		cause := errors.New("cause")
@@ -377,6 +390,7 @@ func TestTask_cancelledWhileItYields_seesItThere(t *testing.T) {
 }
 
 // conformance: task-cancel-10 task-cancel-19
+// pitfall: 5
 func TestAwait_waiterAndAwaited_doNotOwnOneAnother(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		fut := asyncio.NewFuture[int](asyncio.RunningLoop(ctx))
@@ -421,7 +435,9 @@ func TestTask_cancelledTogetherWithWhatItAwaits_endsCancelled(t *testing.T) {
 	}
 }
 
-func TestAwait_resultAndCancellationInTheSameTurn_theResultIsKept(t *testing.T) {
+// conformance: task-cancel-04
+// pitfall: 1
+func TestAwait_resultAndCancellationInTheSameTurn_theResultIsKeptAndTheNextWaitReports(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		fut := asyncio.NewFuture[int](asyncio.RunningLoop(ctx))
 		task := asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
@@ -436,7 +452,9 @@ func TestAwait_resultAndCancellationInTheSameTurn_theResultIsKept(t *testing.T) 
 		task.Cancel()
 		v, err := task.Await(ctx)
 		wantErr(t, "the next wait", err, context.Canceled)
-		_ = v
+		if v != 3 || !task.Cancelled() {
+			t.Errorf("the task returned %d, cancelled %v", v, task.Cancelled())
+		}
 
 		second := asyncio.NewFuture[int](asyncio.RunningLoop(ctx))
 		task = asyncio.CreateTask(ctx, second.Await)
@@ -462,7 +480,8 @@ func TestAwait_ofWhatIsDone_givesItAtOnceUnderACancelledContext(t *testing.T) {
 	})
 }
 
-// conformance: task-cancel-12 task-cancel-13 task-cancel-02 task-cancel-03
+// conformance: task-cancel-12 task-cancel-13 task-cancel-02
+// pitfall: 3
 func TestTask_thatEndsWellAlthoughCancelled_isFinished(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		fut := asyncio.NewFuture[int](asyncio.RunningLoop(ctx))
@@ -484,6 +503,78 @@ func TestTask_thatEndsWellAlthoughCancelled_isFinished(t *testing.T) {
 			t.Errorf("got %q, %v, cancelled %v, future done %v", v, err, task.Cancelled(), fut.Done())
 		}
 		return nil
+	})
+}
+
+// conformance: task-cancel-03
+// pitfall: 4
+func TestScopes_eachTurnsOnlyItsOwnEndIntoItsResult(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		boom, cause := errors.New("boom"), errors.New("cause")
+		var afterTimeout, afterGroup, outer error
+		task := asyncio.Go(ctx, func(ctx context.Context) error {
+			outer = asyncio.Timeout(ctx, time.Hour, func(ctx context.Context) error {
+				wantErr(t, "the inner timeout", asyncio.Timeout(ctx, time.Second, sleepFor(time.Minute)), context.DeadlineExceeded)
+				afterTimeout = asyncio.Yield(ctx)
+				wantErr(t, "the group", asyncio.Group(ctx, func(ctx context.Context, g group) error {
+					g.Go(failing2(boom))
+					return asyncio.Sleep(ctx, time.Minute)
+				}), boom)
+				afterGroup = asyncio.Yield(ctx)
+				return asyncio.Timeout(ctx, time.Minute, sleepFor(time.Hour)) // the task's cancellation comes here
+			})
+			return outer
+		})
+		asyncio.Sleep(ctx, 2*time.Second)
+		if afterTimeout != nil || afterGroup != nil {
+			t.Errorf("a scope that had ended goes on outside of itself: %v, %v", afterTimeout, afterGroup)
+		}
+		task.Cancel(cause)
+		_, err := task.Await(ctx)
+		if outer != cause || err != cause || !task.Cancelled() {
+			t.Errorf("the timeout returned %v, the task %v", outer, err)
+		}
+		return nil
+	})
+}
+
+// pitfall: 5
+func TestTask_cancelled_reachesAllThatItOwnsAndNothingThatItAwaits(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		cause := errors.New("cause")
+		awaited := asyncio.CreateTask(ctx, sleeper("awaited"))
+		var seen []string
+		see := func(name string, err error) error {
+			if err != cause {
+				t.Errorf("%s: %v", name, err)
+			}
+			seen = append(seen, name)
+			return err
+		}
+		task := asyncio.Go(ctx, func(ctx context.Context) error {
+			return see("timeout", asyncio.Timeout(ctx, time.Hour, func(ctx context.Context) error {
+				return see("group", asyncio.Group(ctx, func(ctx context.Context, g group) error {
+					g.Go(func(ctx context.Context) error {
+						_, err := asyncio.Gather(ctx, awaited.Await, func(ctx context.Context) (string, error) {
+							return "", see("sleep", asyncio.Sleep(ctx, time.Hour))
+						})
+						return see("gather", err)
+					})
+					return nil
+				}))
+			}))
+		})
+		asyncio.Sleep(ctx, time.Second)
+		task.Cancel(cause)
+		_, err := task.Await(ctx)
+		if see("task", err); strings.Join(seen, " ") != "sleep gather group timeout task" || !task.Cancelled() || awaited.Cancelling() {
+			t.Errorf("seen by %v; awaited %v", seen, awaited)
+		}
+		v, err := awaited.Await(ctx)
+		if v != "awaited" {
+			t.Errorf("awaited: %q", v)
+		}
+		return err
 	})
 }
 
@@ -512,6 +603,7 @@ func TestTask_cancelledWait_letsOthersRun(t *testing.T) {
 }
 
 // conformance: task-cancel-14
+// pitfall: 2
 func TestTask_thatCancelsItself_isCancelledAtItsNextWait(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var self *asyncio.Task[int]
@@ -529,6 +621,7 @@ func TestTask_thatCancelsItself_isCancelledAtItsNextWait(t *testing.T) {
 }
 
 // conformance: task-cancel-15
+// pitfall: 2
 func TestTask_thatCancelsItselfAndReturnsAValue_isFinished(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var self *asyncio.Task[int]
@@ -541,20 +634,22 @@ func TestTask_thatCancelsItselfAndReturnsAValue_isFinished(t *testing.T) {
 }
 
 // conformance: task-cancel-16
+// pitfall: 2
 func TestTask_cancelledBeforeItAwaitsItsSubTask_cancelsThatToo(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var self, sub *asyncio.Task[int]
+		var self, sub, below *asyncio.Task[int]
 		self = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
 			self.Cancel()
 			sub = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
-				return asyncio.CreateTask(ctx, sleeper(1)).Await(ctx)
+				below = asyncio.CreateTask(ctx, sleeper(1))
+				return below.Await(ctx)
 			})
 			return sub.Await(ctx)
 		})
 		self.Await(ctx)
 		letWait(t, ctx)
-		if !self.Cancelled() || !sub.Cancelled() {
-			t.Errorf("cancelled: self %v, sub %v", self.Cancelled(), sub.Cancelled())
+		if !self.Cancelled() || !sub.Cancelled() || !below.Cancelled() {
+			t.Errorf("self: %v, sub: %v, below it: %v", self, sub, below)
 		}
 		return nil
 	})
