@@ -12,7 +12,7 @@ import (
 // other task is ready, and there is no timer, I/O, thread, or goroutine that
 // holds the [Loop].
 type DeadlockError struct {
-	Tasks []string // each task, what it waits for and who holds that
+	Tasks []string // each task, what it waits for, who holds that, and where
 }
 
 func (e *DeadlockError) Error() string {
@@ -24,7 +24,10 @@ func (l *loop) report() *DeadlockError {
 	e := &DeadlockError{}
 	for t := range l.allTasks {
 		line := fmt.Sprintf("%s %s", t.Name(), t.condition())
-		if at := t.created(); at != "" {
+		if at := t.place(); at != "" {
+			line += " (at " + at + ")"
+		}
+		if at := t.Created(); at != "" {
 			line += ", created at " + at
 		}
 		e.Tasks = append(e.Tasks, line)

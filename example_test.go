@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -67,7 +68,8 @@ func ExampleDeadlockError() {
 	var deadlock *asyncio.DeadlockError
 	if errors.As(err, &deadlock) {
 		for _, task := range deadlock.Tasks {
-			fmt.Println(task)
+			what, _, _ := strings.Cut(task, " (at ") // the place follows, and where it was created
+			fmt.Println(what)
 		}
 	}
 	// Output:

@@ -2,6 +2,7 @@ package asyncio
 
 import (
 	"container/list"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,7 +15,11 @@ type ExceptionInfo struct {
 	Message string // what happened
 	Err     error  // the error, a *PanicError for a panic
 	Task    string // the task or future that failed, if it was one
-	Created string // in debug mode: where that was created
+	Created string // where that was created, as file:line, if it is known
+
+	// Context is that of the task, for what its values say of the failure; nil
+	// if it was none. Nothing may wait with it.
+	Context context.Context
 }
 
 // failure is an error that nobody has looked at yet. It is reported when what
@@ -23,13 +28,14 @@ type failure struct {
 	loop    *loop
 	what    string
 	created string
+	context context.Context
 	err     error
 	cleanup runtime.Cleanup
 	listed  *list.Element // in loop.failures; nil when seen or reported
 }
 
 func (t *task) failure(err error) *failure {
-	return &failure{what: t.Name(), created: t.created(), err: err}
+	return &failure{what: t.Name(), created: t.Created(), context: t.scope.given.values, err: err}
 }
 
 // watchFailure remembers a failure until it is observed; owner is what holds it.
@@ -62,7 +68,7 @@ func (f *failure) report() {
 	f.settled()
 	f.loop.exception(ExceptionInfo{
 		Message: "the error of a task or future was never retrieved",
-		Err:     f.err, Task: f.what, Created: f.created,
+		Err:     f.err, Task: f.what, Created: f.created, Context: f.context,
 	})
 }
 

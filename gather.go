@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // Gather runs the functions as tasks beside one another and returns their
@@ -13,8 +15,10 @@ import (
 // If ctx is cancelled, so are the tasks, and Gather returns the cause when they
 // have ended. (asyncio's gather leaves the others running; this one is a
 // [Group].)
+//
+//go:noinline
 func Gather[T any](ctx context.Context, fns ...Coroutine[T]) ([]T, error) {
-	tasks, err := gather(ctx, &TaskGroup{}, fns)
+	tasks, err := gather(ctx, &TaskGroup{}, fns, callerpc.Get())
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +38,10 @@ type Result[T any] struct {
 // GatherResults is [Gather] which cancels none and keeps every outcome, in
 // order (asyncio's return_exceptions). If ctx is cancelled, so are the tasks,
 // and their errors say so. An error in calling it is in every result.
+//
+//go:noinline
 func GatherResults[T any](ctx context.Context, fns ...Coroutine[T]) []Result[T] {
-	tasks, err := gather(ctx, &TaskGroup{tolerant: true}, fns)
+	tasks, err := gather(ctx, &TaskGroup{tolerant: true}, fns, callerpc.Get())
 	results := make([]Result[T], len(fns))
 	for i := range results {
 		if i < len(tasks) {
@@ -47,11 +53,14 @@ func GatherResults[T any](ctx context.Context, fns ...Coroutine[T]) []Result[T] 
 	return results
 }
 
-func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T]) ([]*Task[T], error) {
+func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T], origin uintptr) ([]*Task[T], error) {
 	tasks := make([]*Task[T], 0, len(fns))
 	err := g.run(ctx, func(context.Context, *TaskGroup) error {
 		for _, fn := range fns {
-			tasks = append(tasks, Spawn(g, fn))
+			if fn == nil {
+				panic("asyncio: Gather: nil function")
+			}
+			tasks = append(tasks, spawn(g, fn, "Gather", nil, origin))
 		}
 		return nil
 	})
@@ -61,10 +70,13 @@ func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T]) ([]*Ta
 // Map runs fn for each value of seq, at most limit at once, and returns the
 // results in order. seq is read only as fast as there is room. The first error
 // cancels the rest and is returned when that has ended, as in [Gather].
+//
+//go:noinline
 func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]B, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("asyncio: Map: the limit is %d; it must be at least 1", limit)
 	}
+	origin := callerpc.Get()
 	var tasks []*Task[B]
 	room := NewSemaphore(limit)
 	err := Group(ctx, func(ctx context.Context, g *TaskGroup) error {
@@ -76,10 +88,10 @@ func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx 
 			if err != nil {
 				return err
 			}
-			tasks = append(tasks, Spawn(g, func(ctx context.Context) (B, error) {
+			tasks = append(tasks, spawn(g, func(ctx context.Context) (B, error) {
 				defer room.Release()
 				return fn(ctx, a)
-			}))
+			}, "Map", nil, origin))
 		}
 		return nil
 	})

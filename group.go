@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // A TaskGroup owns tasks: it ends when they all have (asyncio's TaskGroup,
@@ -118,12 +120,14 @@ func (g *TaskGroup) WaitName() string {
 }
 
 // Go starts fn as a task of the group. See [Spawn].
+//
+//go:noinline
 func (g *TaskGroup) Go(fn func(ctx context.Context) error, opts ...TaskOption) *Task[None] {
 	if fn == nil {
 		panic("asyncio: TaskGroup.Go: nil function")
 	}
 	t := &plainChild{do: fn}
-	t.start(t, g, "TaskGroup.Go", opts)
+	t.start(t, g, "TaskGroup.Go", opts, callerpc.Get())
 	return &t.Task
 }
 
@@ -136,6 +140,10 @@ type plainChild struct {
 func (t *plainChild) exec() {
 	do := t.do
 	t.do = nil
+	if t.spec != nil && t.spec.Wrap != nil {
+		t.finish(t.spec.Wrap(&t.scope, do))
+		return
+	}
 	t.finish(do(&t.scope))
 }
 
@@ -155,34 +163,47 @@ type child[T any] struct {
 // Spawn starts fn as a task of g, with a result. Any task of the loop may do
 // so as long as the group has not ended; Spawn panics after that. In a group
 // that has been cancelled, fn starts with a cancelled context.
+//
+//go:noinline
 func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 	if fn == nil {
 		panic("asyncio: Spawn: nil function")
 	}
+	return spawn(g, fn, "Spawn", opts, callerpc.Get())
+}
+
+func spawn[T any](g *TaskGroup, fn Coroutine[T], call string, opts []TaskOption, origin uintptr) *Task[T] {
 	t := &child[T]{Task: Task[T]{fn: fn}}
-	t.start(t, g, "Spawn", opts)
+	t.start(t, g, call, opts, origin)
 	return &t.Task
 }
 
-func (t *child[T]) start(b body, g *TaskGroup, call string, opts []TaskOption) {
+func (t *child[T]) start(b body, g *TaskGroup, call string, opts []TaskOption, origin uintptr) {
 	if g.ended || g.scope.loop == nil {
 		panic("asyncio: " + call + ": the group has ended, or was not made by asyncio.Group")
 	}
+	l := loopOf(call, &g.scope)
+	spec := l.specify(&g.scope, opts)
 	t.group, t.body, t.observed = g, b, true
-	t.create(call, &g.scope, opts)
-	g.running++
+	g.running++ // before it begins, which may be its end if it is eager
+	t.begin(l, &g.scope, spec, origin)
 }
 
+func (t *child[T]) awaiters() []*WaitQueue { return []*WaitQueue{&t.group.joined} }
+
 func (t *child[T]) ended() {
-	g := t.group
-	g.running--
 	switch {
 	case t.state == cancelled:
-		g.cut = true
+		t.group.cut = true
 	case t.err != nil:
-		g.fail(t.err)
+		t.group.fail(t.err)
 	}
-	if g.running == 0 {
+	t.group.gone()
+}
+
+// gone notes that a task has ended.
+func (g *TaskGroup) gone() {
+	if g.running--; g.running == 0 {
 		g.joined.WakeAll()
 	}
 }

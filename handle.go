@@ -37,7 +37,9 @@ func (h *Handle) run(l *loop) {
 
 // call runs a callback. Its panic is reported and does not end the loop.
 func (l *loop) call(fn func()) {
+	l.calling = true
 	defer func() {
+		l.calling = false
 		if v := recover(); v != nil {
 			l.exception(ExceptionInfo{
 				Message: "a callback panicked",

@@ -32,6 +32,7 @@ type loop struct {
 	single    bool  // turns do not run on into one another
 	sincePoll int   // steps since the system was asked for events
 	current   *task // the task that runs; nil in callbacks
+	calling   bool  // a callback runs
 	g         uintptr
 	hub       uintptr // the goroutine that runs the loop
 	steps     uint64

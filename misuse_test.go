@@ -36,7 +36,6 @@ func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
 		"Timeout":    func(ctx context.Context) error { return asyncio.Timeout(ctx, time.Second, none) },
 		"Shield":     func(ctx context.Context) error { return asyncio.Shield(ctx, none) },
 		"Gather":     func(ctx context.Context) error { _, err := asyncio.Gather(ctx, value(1)); return err },
-		"TaskName":   func(ctx context.Context) error { _, err := asyncio.CurrentTaskName(ctx); return err },
 		"WaitQueue":  func(ctx context.Context) error { return new(asyncio.WaitQueue).Wait(ctx, why("x")) },
 		"WaitIO":     func(ctx context.Context) error { return new(asyncio.WaitQueue).WaitIO(ctx, why("x")) },
 		"WithValue":  func(ctx context.Context) error { return asyncio.Yield(context.WithValue(ctx, key("k"), 1)) },

@@ -15,13 +15,14 @@ type config struct {
 	interrupt  bool
 	maxThreads int
 	isVirtual  bool
+	factory    TaskFactory
 }
 
 // An Option changes how a loop is made.
 type Option func(*config)
 
-// WithDebug turns debug mode on or off: tasks remember where they were created.
-// The environment variable ASYNCIO_DEBUG=1 does the same.
+// WithDebug turns debug mode on or off: futures and callbacks remember where they
+// were made, as tasks always do. The environment variable ASYNCIO_DEBUG=1 does the same.
 func WithDebug(on bool) Option { return func(c *config) { c.debug = on } }
 
 // WithVirtualClock gives the loop a clock that stands still while there is

@@ -19,6 +19,16 @@ func (r *ring) push(e runnable) {
 	r.n++
 }
 
+// pushFront lets e be the next to be popped.
+func (r *ring) pushFront(e runnable) {
+	if r.n == len(r.buf) {
+		r.grow()
+	}
+	r.head = (r.head - 1) & (len(r.buf) - 1)
+	r.buf[r.head] = e
+	r.n++
+}
+
 // pop removes the first entry; the ring must not be empty.
 func (r *ring) pop() runnable {
 	e := r.buf[r.head]

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
@@ -195,22 +194,10 @@ func nested() bool {
 	return false
 }
 
-// CurrentTaskName returns the name of the running task, if ctx is its context.
-func CurrentTaskName(ctx context.Context) (string, error) {
-	w, err := running(ctx)
-	if err != nil {
-		return "", fmt.Errorf("asyncio: CurrentTaskName: %w", err)
-	}
-	return w.State.task.Name(), nil
-}
-
 func debugFromEnv() bool {
 	v := os.Getenv("ASYNCIO_DEBUG")
 	return v != "" && v != "0"
 }
 
 // ownFrame reports whether a function is this package's.
-func ownFrame(function string) bool {
-	return strings.HasPrefix(function, "github.com/go-asyncio/asyncio.") &&
-		!strings.HasPrefix(function, "github.com/go-asyncio/asyncio.Test")
-}
+func ownFrame(function string) bool { return strings.HasPrefix(function, module+".") }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // None is the result of a coroutine that has none.
@@ -17,22 +19,36 @@ type Coroutine[T any] = func(ctx context.Context) (T, error)
 // task is what the loop knows of a Task, whatever its result.
 type task struct {
 	future
-	scope scope
-	body  body // the Task itself
-	w     *worker
-	info  *taskInfo
+	scope  scope
+	body   body // the Task itself
+	w      *worker
+	spec   *TaskSpec // nil if it is all zero
+	origin uintptr   // where CreateTask was called
 }
 
 // body is the typed side of a task.
 type body interface {
 	exec()  // runs the function and keeps its result
 	ended() // is told at the end, after everybody who waits was woken
+	any() AnyTask
+	awaiters() []*WaitQueue // where tasks wait for its end, besides the future's own line
 }
 
-// taskInfo is what few tasks have.
-type taskInfo struct {
-	name    string
-	created []uintptr // debug mode: where CreateTask was called
+// AnyTask is a [Task], whatever the type of its result.
+type AnyTask interface {
+	AnyFuture
+	// Name returns the name given at creation, or Task-1, Task-2, and so on.
+	Name() string
+	// SetName gives the task another name.
+	SetName(name string)
+	// Context returns the context that the task's function was given.
+	Context() context.Context
+	// Cancelling reports whether the task is cancelled and has not ended yet.
+	Cancelling() bool
+	// Created returns where the task was created, as file:line.
+	Created() string
+	// Stack returns where the task is; see Task.Stack.
+	Stack() []runtime.Frame
 }
 
 // A Task is a coroutine that was started, and its result to come.
@@ -46,15 +62,6 @@ type Task[T any] struct {
 	fn    Coroutine[T]
 }
 
-// A TaskOption changes how a task is created.
-type TaskOption func(*taskInfo)
-
-// Name gives a task a name for logs, reports and live views, in place of
-// Task-1, Task-2, and so on.
-func Name(name string) TaskOption {
-	return func(o *taskInfo) { o.name = name }
-}
-
 // CreateTask starts fn as a task of its own in the next turn of the loop, and
 // returns at once (asyncio.create_task). It costs one allocation.
 //
@@ -64,24 +71,28 @@ func Name(name string) TaskOption {
 // task always starts: if ctx is cancelled already, its function sees that.
 //
 // CreateTask panics if it is not called on the loop of ctx.
+//
+//go:noinline
 func CreateTask[T any](ctx context.Context, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 	if fn == nil {
 		panic("asyncio: CreateTask: nil function")
 	}
 	t := &Task[T]{fn: fn}
 	t.body = t
-	t.create("CreateTask", ctx, opts)
+	t.create("CreateTask", ctx, opts, callerpc.Get())
 	return t
 }
 
 // Go is [CreateTask] for a function that has no result but an error.
+//
+//go:noinline
 func Go(ctx context.Context, fn func(ctx context.Context) error, opts ...TaskOption) *Task[None] {
 	if fn == nil {
 		panic("asyncio: Go: nil function")
 	}
 	t := &plainTask{do: fn}
 	t.body = t
-	t.create("Go", ctx, opts)
+	t.create("Go", ctx, opts, callerpc.Get())
 	return &t.Task
 }
 
@@ -95,43 +106,61 @@ type plainTask struct {
 func (t *plainTask) exec() {
 	do := t.do
 	t.do = nil
+	if t.spec != nil && t.spec.Wrap != nil {
+		t.finish(t.spec.Wrap(&t.scope, do))
+		return
+	}
 	t.finish(do(&t.scope))
 }
 
 // create starts the task below ctx.
-func (t *task) create(call string, ctx context.Context, opts []TaskOption) {
+func (t *task) create(call string, ctx context.Context, opts []TaskOption, origin uintptr) {
 	l := loopOf(call, ctx)
+	t.begin(l, ctx, l.specify(ctx, opts), origin)
+}
+
+func (t *task) begin(l *loop, ctx context.Context, spec *TaskSpec, origin uintptr) {
 	t.scope.open(l, t, ctx)
 	l.nextID++
 	t.id = l.nextID
+	t.origin = origin
 	l.tasks++
-	if len(opts) > 0 || l.debug {
-		t.describe(opts)
+	if spec != nil {
+		t.spec = spec
+		if spec.Values != nil {
+			t.scope.given = &given{spec.Values, t.scope.given.deadline}
+		}
+		if spec.Eager {
+			t.startNow(l)
+			return
+		}
 	}
 	l.ready.push(t)
-}
-
-func (t *task) describe(opts []TaskOption) {
-	t.info = &taskInfo{}
-	for _, o := range opts {
-		o(t.info)
-	}
-	if t.scope.loop.debug {
-		var pcs [16]uintptr
-		t.info.created = append([]uintptr(nil), pcs[:runtime.Callers(4, pcs[:])]...)
-	}
 }
 
 // exec runs the task's function on the current worker.
 func (t *Task[T]) exec() {
 	fn := t.fn
 	t.fn = nil
+	if t.spec != nil && t.spec.Wrap != nil {
+		t.finish(t.wrapped(fn))
+		return
+	}
 	var err error
 	t.value, err = fn(&t.scope)
 	t.finish(err)
 }
 
-func (t *Task[T]) ended() {}
+func (t *Task[T]) wrapped(fn Coroutine[T]) error {
+	return t.spec.Wrap(&t.scope, func(ctx context.Context) (err error) {
+		t.value, err = fn(ctx)
+		return err
+	})
+}
+
+func (t *Task[T]) ended()                 {}
+func (t *Task[T]) any() AnyTask           { return t }
+func (t *Task[T]) awaiters() []*WaitQueue { return nil }
 
 // finish ends the task with what its function returned.
 func (t *task) finish(err error) {
@@ -216,10 +245,35 @@ func (t *task) Err() error {
 
 // Name returns the name given at creation, or Task-1, Task-2, and so on.
 func (t *task) Name() string {
-	if t.info != nil && t.info.name != "" {
-		return t.info.name
+	if t.spec != nil && t.spec.Name != "" {
+		return t.spec.Name
 	}
 	return fmt.Sprintf("Task-%d", t.id)
+}
+
+// SetName gives the task another name.
+func (t *task) SetName(name string) {
+	t.scope.loop.check("Task.SetName")
+	spec := TaskSpec{}
+	if t.spec != nil {
+		spec = *t.spec
+	}
+	spec.Name = name
+	t.spec = &spec // a new one: the watchdog may be reading the old one
+}
+
+// Context returns the context that the task's function was given. Waits with
+// it are for the task alone.
+func (t *task) Context() context.Context { return &t.scope }
+
+// Created returns where the task was created, as file:line; "" if that was by
+// this package.
+func (t *task) Created() string {
+	f := callerpc.Frame(t.origin)
+	if f.PC == 0 || ownFrame(f.Function) {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", f.File, f.Line)
 }
 
 // AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
@@ -256,19 +310,5 @@ func (t *task) condition() string {
 		return "waits for " + t.w.State.what.WaitName()
 	default:
 		return "ready"
-	}
-}
-
-// created returns where the task was created, in debug mode; else "".
-func (t *task) created() string {
-	if t.info == nil || len(t.info.created) == 0 {
-		return ""
-	}
-	frames := runtime.CallersFrames(t.info.created)
-	for {
-		f, more := frames.Next()
-		if !ownFrame(f.Function) || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
 	}
 }

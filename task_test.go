@@ -850,7 +850,7 @@ func TestTask_spawnAwaitAndSwitch_allocateNoMoreThanTheyNeed(t *testing.T) {
 }
 
 // conformance: task-debug-04 debug-02 debug-06 runner-04
-func TestTask_createdInDebugMode_remembersWhere(t *testing.T) {
+func TestTask_failedUnseen_isReportedWithWhereItWasCreated(t *testing.T) {
 	for _, debug := range []bool{true, false} {
 		var seen []asyncio.ExceptionInfo
 		run(t, func(ctx context.Context) error {
@@ -858,9 +858,10 @@ func TestTask_createdInDebugMode_remembersWhere(t *testing.T) {
 				t.Errorf("Debug() is not %v", debug)
 			}
 			asyncio.Go(ctx, failing2(errors.New("boom")))
+			asyncio.CreateTask(ctx, failing[int](errors.New("boom")), asyncio.Name("second"))
 			return asyncio.Yield(ctx)
 		}, asyncio.WithDebug(debug), asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { seen = append(seen, i) }))
-		if len(seen) != 1 || strings.Contains(seen[0].Created, "task_test.go:") != debug {
+		if len(seen) != 2 || !strings.Contains(seen[0].Created, "task_test.go:") || !strings.Contains(seen[1].Created, "task_test.go:") {
 			t.Errorf("debug %v: %+v", debug, seen)
 		}
 	}

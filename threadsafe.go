@@ -3,6 +3,9 @@ package asyncio
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // A Submission is a coroutine's result, for a goroutine that is not the loop.
@@ -12,17 +15,22 @@ type Submission[T any] struct {
 	value T
 	err   error
 	task  *Task[T] // loop only
+
+	origin uintptr // where it was asked for
 }
 
 // RunThreadsafe starts fn as a task on l from any goroutine, and returns at
 // once; Wait for its result (asyncio.run_coroutine_threadsafe). There and back
 // it costs about 4 µs. If the loop has ended, or ends first, the result is
-// [ErrLoopClosed].
+// [ErrLoopClosed]. A panic of the loop's task factory is the result, too, and is
+// reported. The task does not start eagerly: the goroutine is not on the loop.
+//
+//go:noinline
 func RunThreadsafe[T any](l *Loop, fn Coroutine[T], opts ...TaskOption) *Submission[T] {
 	if fn == nil {
 		panic("asyncio: RunThreadsafe: nil function")
 	}
-	s := &Submission[T]{loop: l.loop, done: make(chan struct{})}
+	s := &Submission[T]{loop: l.loop, done: make(chan struct{}), origin: callerpc.Get()}
 	if !l.post(func() { s.start(fn, opts) }) {
 		s.end(s.value, fmt.Errorf("asyncio: RunThreadsafe: %w", ErrLoopClosed))
 	}
@@ -37,7 +45,14 @@ func (s *Submission[T]) start(fn Coroutine[T], opts []TaskOption) {
 	t := &submitted[T]{Task: Task[T]{fn: fn}, to: s}
 	t.body = t
 	t.observed = true
-	t.create("RunThreadsafe", s.loop.top, opts)
+	defer func() {
+		if v := recover(); v != nil {
+			err := &PanicError{Value: v, Stack: debug.Stack()}
+			s.loop.exception(ExceptionInfo{Message: "creating a task for RunThreadsafe panicked", Err: err})
+			s.end(s.value, err)
+		}
+	}()
+	t.create("RunThreadsafe", s.loop.top, opts, s.origin)
 	s.task = &t.Task
 }
 

@@ -92,8 +92,8 @@ func (l *loop) runningName() string {
 	if t == nil {
 		return "a callback"
 	}
-	if t.info != nil && t.info.name != "" {
-		return t.info.name
+	if t.spec != nil && t.spec.Name != "" {
+		return t.spec.Name
 	}
 	return fmt.Sprintf("Task-%d", t.id)
 }

@@ -47,6 +47,8 @@ type Pool[S any] struct {
 	batch  int  // how many workers were made last time
 	errand bool // who is entered now has something to do for the pool: see errands
 	detour bool // namely, to go on to the hub at once
+	visit  func()
+	host   *party // who waits for the visit to end
 }
 
 // NewPool returns a pool whose workers call body each time they are entered
@@ -138,18 +140,36 @@ func (w *Worker[S]) Switch(to *Worker[S]) {
 }
 
 // errands is what a worker does that was entered by the pool and not by the
-// owner: it makes room in somebody's slot, or goes to its own one to end there.
+// owner: it runs a visitor, makes room in somebody's slot, or goes to its own
+// one to end there.
 func (p *Pool[S]) errands(w *Worker[S]) {
 	for p.errand {
 		p.errand = false
-		if p.detour {
+		switch {
+		case p.visit != nil:
+			p.visit()
+			p.visit = nil
+			p.swap(&w.party, p.host)
+		case p.detour:
 			p.detour = false
 			w.Switch(nil)
-		} else {
+		default:
 			p.errand, p.detour = true, true
 			p.swap(&w.party, w.home.who)
 		}
 	}
+}
+
+// Visit runs fn on w, which is suspended in a Switch, and comes back: so that fn
+// can look at the stack there. from is the worker that calls Visit, nil for the
+// hub. fn must not switch, panic, or call Goexit.
+func (p *Pool[S]) Visit(from, w *Worker[S], fn func()) {
+	p.host = &p.hub
+	if from != nil {
+		p.host = &from.party
+	}
+	p.errand, p.visit = true, fn
+	p.swap(p.host, &w.party)
 }
 
 // swap is Switch for the hub, and for errands.

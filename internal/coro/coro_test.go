@@ -96,6 +96,37 @@ func TestPool_jobsThatDoNotSuspend_shareOneWorker(t *testing.T) {
 	}
 }
 
+func TestPool_visit_seesTheStackOfASuspendedWorker(t *testing.T) {
+	p := newPool()
+	visit := func(from, w *Worker[job]) string {
+		var buf []byte
+		p.Visit(from, w, func() { buf = append(buf, make([]byte, 4096)...); buf = buf[:runtime.Stack(buf, false)] })
+		return string(buf)
+	}
+	ends := 0
+	w := start(p, func(w *Worker[job]) { suspendedHere(w); ends++ })
+	if s := visit(nil, w); !strings.Contains(s, "suspendedHere") {
+		t.Errorf("the hub sees\n%s", s)
+	}
+	var seen [2]string
+	other := start(p, func(other *Worker[job]) {
+		seen[0] = visit(other, w)
+		seen[1] = visit(other, w)
+		other.Switch(w)
+		ends++
+	})
+	if !strings.Contains(seen[0], "suspendedHere") || seen[1] != seen[0] {
+		t.Errorf("another worker sees\n%s\nand then\n%s", seen[0], seen[1])
+	}
+	p.Enter(other)
+	if p.Close(); ends != 2 || p.Count() != 0 {
+		t.Errorf("%d of 2 ended, %d workers left", ends, p.Count())
+	}
+}
+
+//go:noinline
+func suspendedHere(w *Worker[job]) { w.Switch(nil) }
+
 func TestPool_trimAfterABurst_endsTheSurplus(t *testing.T) {
 	before := runtime.NumGoroutine()
 	p := newPool()
@@ -153,6 +184,11 @@ func TestPool_randomSwitches_everyWorkerEnds(t *testing.T) {
 		body := func(w *Worker[job]) {
 			defer func() { live--; ended++ }()
 			for range rnd.IntN(20) {
+				if len(ready) > 0 && rnd.IntN(3) == 0 {
+					if other := ready[rnd.IntN(len(ready))]; other.G() != 0 {
+						p.Visit(w, other, func() {})
+					}
+				}
 				ready = append(ready, w)
 				if to := next(); to != w {
 					w.Switch(to)
@@ -171,6 +207,15 @@ func TestPool_randomSwitches_everyWorkerEnds(t *testing.T) {
 			}
 			if w := next(); w != nil {
 				p.Enter(w)
+			}
+			if len(ready) > 0 && rnd.IntN(3) == 0 {
+				if w := ready[rnd.IntN(len(ready))]; w.G() != 0 {
+					p.Visit(nil, w, func() {
+						if Getg() != w.G() {
+							t.Error("a visit on another goroutine")
+						}
+					})
+				}
 			}
 			if rnd.IntN(8) == 0 {
 				p.Trim(rnd.IntN(3), rnd.IntN(4))
