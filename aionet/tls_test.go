@@ -219,6 +219,7 @@ func exchange(g *asyncio.TaskGroup, c *aionet.TLSConn) {
 }
 
 // conformance: tls-11
+// pitfall: 38
 func TestTLS_handshake_isEndedByItsContext(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		ours, theirs := peer(t, ctx, "tcp") // which says nothing
@@ -271,6 +272,7 @@ func TestTLS_untrustedOrWrongName_saysSo(t *testing.T) {
 // Close does not wait, and still everything that Write took arrives, and then the end.
 //
 // conformance: tls-22
+// pitfall: 38
 func TestTLS_close_sendsWhatWasWritten(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := tlsPipe(t, ctx)

@@ -27,9 +27,8 @@ func listenFD(reg registry, network, address string, o *Options) (Socket, error)
 	}
 	s := newFDSocket(reg, fd)
 	s.local, s.listening = ln.Addr(), true
-	if a, ok := s.local.(*net.UnixAddr); ok && a.Name != "" && a.Name[0] != '@' {
-		s.unlink = a.Name
-	} else if !ok {
+	s.file = socketFileAt(s.local)
+	if _, ok := s.local.(*net.UnixAddr); !ok {
 		err = setTCP(fd, o) // accepted connections inherit it
 	}
 	if err != nil {

@@ -117,6 +117,10 @@ func (p *portable) Listen(network, address string, o *Options) (Socket, error) {
 	s := newNetSocket(p)
 	s.ln, s.delay = ln, o.Delay
 	s.local = ln.Addr()
+	s.file = socketFileAt(s.local)
+	if u, ok := ln.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
 	return s, nil
 }
 

@@ -31,7 +31,8 @@ type netSocket struct {
 	remote     net.Addr
 	conn       net.Conn     // nil until connected
 	ln         net.Listener // nil if not listening
-	startDial  func()       // until the first Connect
+	file       socketFile
+	startDial  func() // until the first Connect
 	cancelDial context.CancelFunc
 	in, out    direction
 	accepted   []net.Conn // at most one
@@ -470,6 +471,7 @@ func (s *netSocket) abortLocked() {
 	s.setDeadlineLocked(&s.out, time.Time{})
 	switch {
 	case s.ln != nil:
+		s.file.remove()
 		s.ln.Close()
 	case s.conn == nil:
 		s.cancelDial()

@@ -35,7 +35,7 @@ type fdSocket struct {
 	hangup     bool // the end has been reported: there will be no more edges, so each try asks the kernel
 
 	local, remote net.Addr
-	unlink        string // the file of a listening Unix socket
+	file          socketFile
 
 	mu       sync.Mutex // guards all below, and fd against being closed
 	dup      *os.File   // the same socket in Go's netpoller, for Block
@@ -348,9 +348,7 @@ func (s *fdSocket) Close() error {
 		s.reg.deregister(s, s.dup != nil)
 		s.registered = false
 	}
-	if s.unlink != "" {
-		_ = os.Remove(s.unlink)
-	}
+	s.file.remove()
 	if s.dup != nil {
 		s.dup.Close()
 	}
