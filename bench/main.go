@@ -19,7 +19,10 @@ type part struct {
 	runs  int // of each contender
 }
 
-var parts = []part{spawnPart, yieldPart, handoverPart, suspendedPart, echoPart, httpPart, crawlPart}
+var parts = []part{
+	spawnPart, yieldPart, handoverPart, syncPart, groupsPart, timeoutsPart, cancelPart, suspendedPart,
+	echoPart, httpPart, crawlPart,
+}
 
 // quick is set for a smoke run: everything once and briefly, nothing written.
 var quick bool

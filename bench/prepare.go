@@ -107,6 +107,9 @@ func versions(p part) string {
 		list = append(list, says(debianPython, "--version"), python("aiohttp"), python("uvloop"), says("/usr/sbin/nginx", "-v"))
 	case crawlPart.name:
 		list = append(list, module("github.com/gocolly/colly/v2"), python("scrapy"), says("wget", "--version"), says("/usr/sbin/nginx", "-v"))
+	case syncPart.name, groupsPart.name:
+		list = append(list, module("golang.org/x/sync"))
+		fallthrough
 	default:
 		list = append(list, says(debianPython, "--version"), python("uvloop"), tokioVersion(), says(debianRustc, "--version"))
 	}

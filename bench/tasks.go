@@ -74,19 +74,12 @@ channel made for it alone; tokio: oneshot), so that making one, its allocation t
 channel of the first row, which is made once. Everything on one core.`,
 	runs: 5,
 	rows: func() []row {
-		metrics := func(peers ...string) []metric {
-			time := metric{name: "ns", unit: "ns a hand-over"}
-			for _, peer := range peers {
-				time.targets = append(time.targets, target{peer: peer, atMost: 1})
-			}
-			return []metric{time, {"allocs", "allocations a hand-over", []target{{atMost: 0.01}}}}
-		}
 		const channel, newChannel = "channel", "new channel"
 		queue := taskContenders(channel, "queue")
 		return []row{
-			{"queue", queue, metrics(channel)},
-			{"lock", taskContenders("sync.Mutex", "lock"), metrics("sync.Mutex")},
-			{"future", append(taskContenders(newChannel, "future"), queue[1]), metrics(newChannel, channel)},
+			{"queue", queue, besideGo("a hand-over", channel)},
+			{"lock", taskContenders("sync.Mutex", "lock"), besideGo("a hand-over", "sync.Mutex")},
+			{"future", append(taskContenders(newChannel, "future"), queue[1]), besideGo("a hand-over", newChannel, channel)},
 		}
 	},
 }

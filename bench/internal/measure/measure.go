@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-// Ops calls fn, which does n operations, for about a second after a warm-up and
+// atLeast is how long a measurement is repeated.
+const atLeast = time.Second / 2
+
+// Ops calls fn, which does n operations, again and again after a warm-up and
 // prints the median time and the mean allocations of one operation.
 func Ops(n int, fn func()) {
 	fn()
@@ -20,7 +23,7 @@ func Ops(n int, fn func()) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for begin := time.Now(); len(times) < 3 || time.Since(begin) < time.Second; {
+	for begin := time.Now(); len(times) < 3 || time.Since(begin) < atLeast; {
 		start := time.Now()
 		fn()
 		times = append(times, float64(time.Since(start))/float64(n))
@@ -30,6 +33,19 @@ func Ops(n int, fn func()) {
 	fmt.Printf("ns %.1f\n", times[len(times)/2])
 	fmt.Printf("allocs %.2f\n", float64(after.Mallocs-before.Mallocs)/float64(n*len(times)))
 	fmt.Printf("bytes %.0f\n", float64(after.TotalAlloc-before.TotalAlloc)/float64(n*len(times)))
+}
+
+// Timed is Ops for an fn that prepares something first and takes the time of the
+// rest itself. It prints the time only.
+func Timed(n int, fn func() time.Duration) {
+	fn()
+	var times []float64
+	for begin := time.Now(); len(times) < 3 || time.Since(begin) < atLeast; {
+		runtime.GC() // of what fn left behind the last time
+		times = append(times, float64(fn())/float64(n))
+	}
+	slices.Sort(times)
+	fmt.Printf("ns %.1f\n", times[len(times)/2])
 }
 
 // Items calls fn, which starts n items that stay alive, and prints the time and

@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,17 +40,18 @@ func run(ctx context.Context, what string, n int) error {
 		measure.Ops(n, func() { spawn(ctx, n) })
 	case "spawn-group":
 		measure.Ops(n, func() { spawnGroup(ctx, n) })
-	case "spawn-await":
-		measure.Ops(rounds, func() { spawnAwait(ctx) })
+	case "gather":
+		fns := slices.Repeat([]asyncio.Coroutine[int]{number}, n)
+		inGroups(n, func() { gather(ctx, fns) })
+	case "group":
+		inGroups(n, func() { spawnGroup(ctx, n) })
+	case "cancel":
+		measure.Timed(n, func() time.Duration { return cancelEach(ctx, n) })
+	case "cancel-group":
+		measure.Timed(n, func() time.Duration { return cancelGroup(ctx, n) })
 	case "yield":
 		each := max(yields/n, 500) // so many that starting the tasks does not count
 		measure.Ops(n*each, func() { yield(ctx, n, each) })
-	case "queue":
-		measure.Ops(rounds, func() { queue(ctx) })
-	case "lock":
-		measure.Ops(rounds, func() { lock(ctx) })
-	case "future":
-		measure.Ops(rounds, func() { future(ctx) })
 	case "sleepers":
 		measure.Items(n, func() { sleepers(ctx, n) })
 	case "after":
@@ -61,9 +63,33 @@ func run(ctx context.Context, what string, n int) error {
 		})
 		runtime.KeepAlive(futures)
 	default:
-		return fmt.Errorf("tasks: no such measurement: %s", what)
+		fn, ok := inRounds[what]
+		if !ok {
+			return fmt.Errorf("tasks: no such measurement: %s", what)
+		}
+		measure.Ops(rounds, func() {
+			fn(ctx, max(n, 2))
+			must(asyncio.Yield(ctx)) // what never waits would be reported as blocking the loop
+		})
 	}
 	return nil
+}
+
+// inRounds are the measurements that do rounds operations, with a number of
+// tasks where that matters.
+var inRounds = map[string]func(ctx context.Context, tasks int){
+	"spawn-await":           spawnAwait,
+	"queue":                 queue,
+	"queue-uncontended":     queueUncontended,
+	"lock":                  lock,
+	"lock-uncontended":      lockUncontended,
+	"semaphore":             semaphore,
+	"semaphore-uncontended": semaphoreUncontended,
+	"event":                 event,
+	"event-uncontended":     eventUncontended,
+	"future":                future,
+	"timeout":               timeout,
+	"timeout-yield":         timeoutYield,
 }
 
 func nothing(context.Context) error { return nil }
@@ -87,7 +113,7 @@ func spawnGroup(ctx context.Context, n int) {
 	}))
 }
 
-func spawnAwait(ctx context.Context) {
+func spawnAwait(ctx context.Context, _ int) {
 	for range rounds {
 		await(ctx, asyncio.Go(ctx, nothing))
 	}
@@ -110,7 +136,7 @@ func yield(ctx context.Context, tasks, each int) {
 }
 
 // queue hands a number to and fro: rounds hand-overs in all.
-func queue(ctx context.Context) {
+func queue(ctx context.Context, _ int) {
 	ping, pong := asyncio.NewQueue[int](1), asyncio.NewQueue[int](1)
 	partner := asyncio.Go(ctx, func(ctx context.Context) error {
 		for range rounds / 2 {
@@ -132,33 +158,13 @@ func queue(ctx context.Context) {
 	await(ctx, partner)
 }
 
-// lock hands a lock to and fro between two tasks, each of which yields while it
-// holds it and again after it has released it.
-func lock(ctx context.Context) {
-	var mu asyncio.Lock
-	turns := func(ctx context.Context) error {
-		for range rounds / 2 {
-			if err := mu.Acquire(ctx); err != nil {
-				return err
-			}
-			asyncio.Yield(ctx)
-			mu.Release()
-			asyncio.Yield(ctx)
-		}
-		return nil
-	}
-	a, b := asyncio.Go(ctx, turns), asyncio.Go(ctx, turns)
-	await(ctx, a)
-	await(ctx, b)
-}
-
 type ball struct {
 	number int
 	back   *asyncio.Future[ball] // where the answer goes, made for it alone
 }
 
 // future hands a ball to and fro, each time through a future made for it alone.
-func future(ctx context.Context) {
+func future(ctx context.Context, _ int) {
 	first := asyncio.NewFuture[ball](asyncio.RunningLoop(ctx))
 	partner := asyncio.Go(ctx, func(ctx context.Context) error {
 		b, err := first.Await(ctx)

@@ -27,19 +27,17 @@ func main() {
 	switch what {
 	case "spawn":
 		measure.Ops(n, func() { spawn(n) })
-	case "spawn-await":
-		measure.Ops(rounds, spawnAwait)
+	case "gather":
+		inGroups(n, func() { gather(n) })
+	case "group":
+		inGroups(n, func() { group(n) })
+	case "cancel":
+		measure.Timed(n, func() time.Duration { return cancelEach(n) })
+	case "cancel-group":
+		measure.Timed(n, func() time.Duration { return cancelTogether(n) })
 	case "yield":
 		each := max(yields/n, 500) // so many that starting the goroutines does not count
 		measure.Ops(n*each, func() { yield(n, each) })
-	case "queue":
-		measure.Ops(rounds, func() { pingPong(make(chan int), make(chan int)) })
-	case "queue-buffered":
-		measure.Ops(rounds, func() { pingPong(make(chan int, 1), make(chan int, 1)) })
-	case "lock":
-		measure.Ops(rounds, lock)
-	case "future":
-		measure.Ops(rounds, future)
 	case "sleepers":
 		measure.Items(n, func() { sleepers(n) })
 	case "after":
@@ -51,9 +49,35 @@ func main() {
 		})
 		runtime.KeepAlive(timers)
 	default:
-		fmt.Fprintln(os.Stderr, "goroutines: no such measurement:", what)
-		os.Exit(2)
+		fn, ok := inRounds[what]
+		if !ok {
+			fmt.Fprintln(os.Stderr, "goroutines: no such measurement:", what)
+			os.Exit(2)
+		}
+		measure.Ops(rounds, func() { fn(max(n, 2)) })
 	}
+}
+
+// inRounds are the measurements that do rounds operations, with a number of
+// goroutines where that matters.
+var inRounds = map[string]func(goroutines int){
+	"spawn-await":           spawnAwait,
+	"queue":                 func(int) { pingPong(make(chan int), make(chan int)) },
+	"queue-buffered":        func(int) { pingPong(make(chan int, 1), make(chan int, 1)) },
+	"queue-uncontended":     queueUncontended,
+	"lock":                  lock,
+	"lock-uncontended":      lockUncontended,
+	"semaphore":             weighted,
+	"semaphore-uncontended": weightedUncontended,
+	"permits":               permits,
+	"permits-uncontended":   permitsUncontended,
+	"event":                 event,
+	"event-uncontended":     eventUncontended,
+	"condition":             condition,
+	"condition-uncontended": conditionUncontended,
+	"future":                func(int) { future() },
+	"timeout":               timeout,
+	"timeout-yield":         timeoutYield,
 }
 
 func spawn(n int) {
@@ -65,7 +89,7 @@ func spawn(n int) {
 	wg.Wait()
 }
 
-func spawnAwait() {
+func spawnAwait(int) {
 	var wg sync.WaitGroup
 	for range rounds {
 		wg.Add(1)
@@ -100,27 +124,6 @@ func pingPong(ping, pong chan int) {
 		<-pong
 	}
 	close(ping)
-}
-
-// lock hands a mutex to and fro between two goroutines: each yields while it
-// holds it, so that the other one comes to wait, and again after it has released
-// it, without which a Go mutex would go to the same goroutine again.
-func lock() {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for range rounds / 2 {
-				mu.Lock()
-				runtime.Gosched()
-				mu.Unlock()
-				runtime.Gosched()
-			}
-		}()
-	}
-	wg.Wait()
 }
 
 type ball struct {

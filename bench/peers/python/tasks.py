@@ -10,7 +10,11 @@ import statistics
 import sys
 import time
 
+import groups
+import sync
+
 ROUNDS = 20_000
+AT_LEAST = 0.5  # seconds for which a measurement is repeated
 
 
 def resident():
@@ -21,10 +25,20 @@ def resident():
 async def measure_ops(n, fn):
     await fn()
     times, begin = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - begin < 1:
+    while len(times) < 3 or time.perf_counter() - begin < AT_LEAST:
         start = time.perf_counter()
         await fn()
         times.append((time.perf_counter() - start) / n)
+    print(f"ns {statistics.median(times) * 1e9:.1f}")
+
+
+async def measure_timed(n, fn):
+    """Is measure_ops for an fn that prepares something first and takes the time itself."""
+    await fn()
+    times, begin = [], time.perf_counter()
+    while len(times) < 3 or time.perf_counter() - begin < AT_LEAST:
+        gc.collect()
+        times.append(await fn() / n)
     print(f"ns {statistics.median(times) * 1e9:.1f}")
 
 
@@ -48,7 +62,7 @@ async def spawn(n):
         await task
 
 
-async def spawn_await():
+async def spawn_await(_):
     for _ in range(ROUNDS):
         await asyncio.create_task(nothing())
 
@@ -61,33 +75,7 @@ async def yield_(tasks, each):
     await asyncio.gather(*(turns() for _ in range(tasks)))
 
 
-async def queue():
-    ping, pong = asyncio.Queue(1), asyncio.Queue(1)
-
-    async def partner():
-        for _ in range(ROUNDS // 2):
-            await pong.put(await ping.get())
-
-    task = asyncio.create_task(partner())
-    for i in range(ROUNDS // 2):
-        await ping.put(i)
-        await pong.get()
-    await task
-
-
-async def lock():
-    mu = asyncio.Lock()
-
-    async def turns():
-        for _ in range(ROUNDS // 2):
-            async with mu:
-                await asyncio.sleep(0)
-            await asyncio.sleep(0)
-
-    await asyncio.gather(turns(), turns())
-
-
-async def future():
+async def future(_):
     loop = asyncio.get_running_loop()
 
     async def play(number, back):
@@ -126,18 +114,42 @@ async def after(n):
     return [one() for _ in range(n)]
 
 
+# What does ROUNDS operations, with a number of tasks where that matters.
+IN_ROUNDS = {
+    "spawn-await": spawn_await,
+    "queue": sync.queue,
+    "queue-uncontended": sync.queue_uncontended,
+    "lock": sync.lock,
+    "lock-uncontended": sync.lock_uncontended,
+    "semaphore": sync.semaphore,
+    "semaphore-uncontended": sync.semaphore_uncontended,
+    "bounded-uncontended": sync.bounded_uncontended,
+    "event": sync.event,
+    "event-uncontended": sync.event_uncontended,
+    "condition": sync.condition,
+    "condition-uncontended": sync.condition_uncontended,
+    "future": future,
+    "timeout": groups.timeout,
+    "timeout-yield": groups.timeout_yield,
+}
+
+
 async def main(what, n):
     if what == "spawn":
         await measure_ops(n, lambda: spawn(n))
-    elif what == "spawn-await":
-        await measure_ops(ROUNDS, spawn_await)
     elif what == "yield":
         each = max(100_000 // n, 100)
         await measure_ops(n * each, lambda: yield_(n, each))
-    elif what in ("queue", "lock", "future"):
-        await measure_ops(ROUNDS, {"queue": queue, "lock": lock, "future": future}[what])
+    elif what in ("gather", "group"):
+        times = max(1, ROUNDS // n)
+        await measure_ops(times * n, lambda: getattr(groups, what)(n, times))
+    elif what in ("cancel", "cancel-group"):
+        cancel = {"cancel": groups.cancel_each, "cancel-group": groups.cancel_group}[what]
+        await measure_timed(n, lambda: cancel(n))
     elif what in ("sleepers", "after"):
         await measure_items(n, lambda: {"sleepers": sleepers, "after": after}[what](n))
+    elif what in IN_ROUNDS:
+        await measure_ops(ROUNDS, lambda: IN_ROUNDS[what](max(n, 2)))
     else:
         sys.exit(f"tasks.py: no such measurement: {what}")
 

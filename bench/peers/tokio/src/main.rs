@@ -2,16 +2,20 @@
 //!
 //! Usage: tokio-peer WHAT [N]
 
+mod groups;
+mod sync;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, Mutex};
+use tokio::sync::oneshot;
 use tokio::task::{spawn, yield_now};
 
 const ROUNDS: usize = 100_000;
 const YIELDS: usize = 1_000_000;
+const AT_LEAST: Duration = Duration::from_millis(500); // for which a measurement is repeated
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -30,23 +34,53 @@ async fn run(what: &str, n: usize) {
             let each = (YIELDS / n).max(500); // so many that starting the tasks does not count
             measure_ops(n * each, || yields(n, each)).await
         }
-        "queue" => measure_ops(ROUNDS, queue).await,
-        "lock" => measure_ops(ROUNDS, lock).await,
+        "queue" => measure_ops(ROUNDS, sync::queue).await,
+        "queue-uncontended" => measure_ops(ROUNDS, sync::queue_uncontended).await,
+        "lock" => measure_ops(ROUNDS, || sync::lock(n.max(2))).await,
+        "lock-uncontended" => measure_ops(ROUNDS, sync::lock_uncontended).await,
+        "semaphore" => measure_ops(ROUNDS, || sync::semaphore(n.max(2))).await,
+        "semaphore-uncontended" => measure_ops(ROUNDS, sync::semaphore_uncontended).await,
+        "event" => measure_ops(ROUNDS, sync::event).await,
+        "event-uncontended" => measure_ops(ROUNDS, sync::event_uncontended).await,
         "future" => measure_ops(ROUNDS, future).await,
+        "gather" => measure_ops(groups_of(n) * n, || groups::gather(n, groups_of(n))).await,
+        "group" => measure_ops(groups_of(n) * n, || groups::group(n, groups_of(n))).await,
+        "timeout" => measure_ops(ROUNDS, groups::timeout).await,
+        "timeout-yield" => measure_ops(ROUNDS, groups::timeout_yield).await,
+        "cancel" => measure_timed(n, || groups::cancel_each(n)).await,
+        "cancel-group" => measure_timed(n, || groups::cancel_group(n)).await,
         "sleepers" => sleepers(n).await,
         "echo" => echo(n as u16).await,
         _ => panic!("no such measurement: {what}"),
     }
 }
 
+/// How many groups of n make up a measurement.
+fn groups_of(n: usize) -> usize {
+    (ROUNDS / n).max(1)
+}
+
+/// Measures f, which does n operations.
 async fn measure_ops<F: Future<Output = ()>>(n: usize, mut f: impl FnMut() -> F) {
+    measure_timed(n, || {
+        let done = f();
+        async {
+            let start = Instant::now();
+            done.await;
+            start.elapsed()
+        }
+    })
+    .await
+}
+
+/// Is measure_ops for an f that prepares something first and takes the time of
+/// the rest itself.
+async fn measure_timed<F: Future<Output = Duration>>(n: usize, mut f: impl FnMut() -> F) {
     f().await;
     let mut times = Vec::new();
     let begin = Instant::now();
-    while times.len() < 3 || begin.elapsed() < Duration::from_secs(1) {
-        let start = Instant::now();
-        f().await;
-        times.push(start.elapsed().as_nanos() as f64 / n as f64);
+    while times.len() < 3 || begin.elapsed() < AT_LEAST {
+        times.push(f().await.as_nanos() as f64 / n as f64);
     }
     times.sort_by(f64::total_cmp);
     println!("ns {:.1}", times[times.len() / 2]);
@@ -75,37 +109,6 @@ async fn yields(tasks: usize, each: usize) {
     for task in tasks {
         task.await.unwrap();
     }
-}
-
-async fn queue() {
-    let (ping, mut ping_out) = mpsc::channel(1);
-    let (pong, mut pong_out) = mpsc::channel(1);
-    let partner = spawn(async move {
-        while let Some(v) = ping_out.recv().await {
-            pong.send(v).await.unwrap();
-        }
-    });
-    for i in 0..ROUNDS / 2 {
-        ping.send(i).await.unwrap();
-        pong_out.recv().await.unwrap();
-    }
-    drop(ping);
-    partner.await.unwrap();
-}
-
-async fn lock() {
-    let mu = Arc::new(Mutex::new(()));
-    let turns = |mu: Arc<Mutex<()>>| async move {
-        for _ in 0..ROUNDS / 2 {
-            let guard = mu.lock().await;
-            yield_now().await;
-            drop(guard);
-            yield_now().await;
-        }
-    };
-    let (a, b) = (spawn(turns(mu.clone())), spawn(turns(mu)));
-    a.await.unwrap();
-    b.await.unwrap();
 }
 
 struct Ball {
