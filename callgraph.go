@@ -55,10 +55,8 @@ func (t *task) graph(path []*task) *CallGraph {
 // lines are where tasks wait for f.
 func (f *future) lines() []*WaitQueue {
 	lines := []*WaitQueue{&f.waiters}
-	if f.extra != nil {
-		for _, w := range f.extra.watchers {
-			lines = append(lines, w.line())
-		}
+	for w := range f.watchers {
+		lines = append(lines, w.line())
 	}
 	return lines
 }

@@ -33,6 +33,7 @@ type future struct {
 	err      error
 	state    futureState
 	observed bool   // somebody has seen how it ended, or will
+	listed   bool   // in watchesOf: has its place already
 	id       uint32 // of a task, for its name
 }
 
@@ -55,15 +56,8 @@ type AnyFuture interface {
 // futureExtra is what few futures have.
 type futureExtra struct {
 	callbacks []*Handle
-	watchers  []watcher
+	watches   *watch // see watch.go
 	failure   *failure
-}
-
-// A watcher waits for several futures at once. It is told of each at once, in
-// the turn in which that is settled, and is then forgotten by it.
-type watcher interface {
-	settled(f *future)
-	line() *WaitQueue // where the task waits that it watches for
 }
 
 // settle ends the future: everybody who waits goes on, callbacks get a turn.
@@ -75,9 +69,7 @@ func (f *future) settle(l *loop, state futureState, err error) {
 	}
 	if e := f.extra; e != nil {
 		f.extra = nil
-		for _, w := range e.watchers {
-			w.settled(f)
-		}
+		e.tell()
 		for _, h := range e.callbacks {
 			h.of = nil
 			l.ready.push(h)
@@ -90,18 +82,6 @@ func (f *future) more() *futureExtra {
 		f.extra = &futureExtra{}
 	}
 	return f.extra
-}
-
-// watch lets w be told when f, which is pending, is settled.
-func (f *future) watch(w watcher) { f.more().watchers = append(f.more().watchers, w) }
-
-// unwatch takes watch back.
-func (f *future) unwatch(w watcher) {
-	if e := f.extra; e != nil {
-		if i := slices.Index(e.watchers, w); i >= 0 {
-			e.watchers = slices.Delete(e.watchers, i, i+1)
-		}
-	}
 }
 
 func (f *future) addCallback(l *loop, fn func()) *Handle {
