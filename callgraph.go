@@ -71,7 +71,7 @@ func (g *CallGraph) awaitedBy(path []*task, lines []*WaitQueue) {
 
 // Stack returns where the task is, the innermost call first: what it waits in,
 // with the line of the call, and from there out to the task's own function.
-// Frames of this package are left out, but for those of exported functions. A
+// Frames of this package are left out, but for its exported functions. A
 // task that has not started yet, or has ended, has none. It belongs on the loop,
 // and costs a few microseconds.
 func (t *task) Stack() []runtime.Frame {
@@ -120,7 +120,7 @@ const (
 )
 
 // machinery reports whether a function is one of this package's that users do
-// not call: an unexported one, or a closure inside of one.
+// not call: an unexported one, or a closure of one.
 func machinery(function string) bool {
 	if strings.HasPrefix(function, module+"/internal/") {
 		return true
@@ -132,7 +132,7 @@ func machinery(function string) bool {
 	if receiver, method, ok := strings.Cut(name, ")."); ok && strings.HasPrefix(receiver, "(*") {
 		name = method // (*Task[...]).Await
 	}
-	return !(name[0] >= 'A' && name[0] <= 'Z') || strings.Contains(name, ".func")
+	return !(name[0] >= 'A' && name[0] <= 'Z')
 }
 
 // WriteTo writes the graph as text.
