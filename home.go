@@ -31,11 +31,15 @@ func (h *home) move(l *loop) error {
 
 // check panics if the loop runs, and the caller is not on it.
 func (h *home) check(call string) {
-	if l := h.loop; l != nil {
-		if g := l.running(); g != 0 && g != coro.Getg() {
-			l.misuse(call)
-		}
+	if l := h.loop; l != nil && l.elsewhere() {
+		l.misuse(call)
 	}
+}
+
+// elsewhere reports whether the loop runs, and the caller is not on it.
+func (l *loop) elsewhere() bool {
+	g := l.running()
+	return g != 0 && g != coro.Getg()
 }
 
 var errOtherLoop = errors.New("asyncio: what is waited for belongs to another event loop; use RunThreadsafe")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 )
 
 var (
@@ -11,6 +12,9 @@ var (
 	ErrQueueFull = errors.New("asyncio: the queue is full")
 	// ErrQueueEmpty is returned by TryGet on a queue without items.
 	ErrQueueEmpty = errors.New("asyncio: the queue is empty")
+	// ErrQueueShutDown is returned by Put on a queue that was shut down, and by
+	// Get when such a queue is empty.
+	ErrQueueShutDown = errors.New("asyncio: the queue is shut down")
 )
 
 // A Queue hands items from tasks to tasks, first in, first out. It is fair on
@@ -19,50 +23,82 @@ var (
 // A task that was woken is certain to get its item or its room: what it was
 // promised is set aside, so nobody overtakes, and nothing is lost if it is
 // cancelled in the same turn.
-type Queue[T any] struct {
-	home
-	items         []T // a ring
-	head          int
-	len           int
-	max           int // 0: no limit
-	getters       WaitQueue
-	putters       WaitQueue
-	promisedItems int // to getters that were woken
-	promisedRoom  int // to putters that were woken
-	open          int // items put and not yet reported done
-	idle          WaitQueue
-}
+//
+// The queues that hand out the last item first, and the least, are [LifoQueue]
+// and [PriorityQueue].
+type Queue[T any] struct{ queue[T] }
 
 // NewQueue returns a queue for at most limit items; 0 means any number. It
 // panics if limit is negative.
 func NewQueue[T any](limit int) *Queue[T] {
-	if limit < 0 {
-		panic(fmt.Sprintf("asyncio: NewQueue: the limit is %d; it must not be negative", limit))
-	}
-	return &Queue[T]{max: limit}
+	q := &Queue[T]{}
+	q.init("NewQueue", limit)
+	return q
 }
 
-// Put adds v at the end of the queue, when there is room.
-//
-// If ctx is done or ends first, Put returns its cause and v is not added.
-func (q *Queue[T]) Put(ctx context.Context, v T) error {
-	w, err := q.running(ctx)
-	if err != nil {
-		return err
+// queue is what all queues are: those who wait, for items and for room. Where
+// the items are and which one comes next is the matter of the store.
+type queue[T any] struct {
+	home
+	kind     queueKind
+	down     bool
+	fifo     fifo[T]
+	store    store[T] // in place of fifo; nil in a Queue
+	max      int      // 0: no limit
+	free     int      // items that are nobody's
+	promised int      // items of getters that were woken
+	room     int      // for the items of putters that were woken
+	open     int      // items put and not yet reported done
+	getters  WaitQueue
+	putters  WaitQueue
+	idle     WaitQueue
+}
+
+// A store keeps the items of a queue, in the order in which they come out.
+type store[T any] interface {
+	push(v T)
+	pop() T     // there is one
+	keep(n int) // drops all but the n that would come out next
+}
+
+func (q *queue[T]) init(call string, limit int) {
+	if limit < 0 {
+		panic(fmt.Sprintf("asyncio: %s: the limit is %d; it must not be negative", call, limit))
 	}
-	if q.Full() || causeNow(ctx) != nil {
-		if err := w.State.wait(ctx, &q.putters, waitRoom); err != nil {
+	q.max = limit
+}
+
+// Put adds v to the queue, when there is room.
+//
+// If ctx is done or ends first, Put returns its cause; if the queue is or gets
+// shut down, [ErrQueueShutDown]. Then v is not added.
+func (q *queue[T]) Put(ctx context.Context, v T) error {
+	switch w, err := q.running(ctx); {
+	case err != nil:
+		return err
+	case !q.Full() && !q.down && causeNow(ctx) == nil:
+	case q.down && causeNow(ctx) == nil:
+		return ErrQueueShutDown
+	default:
+		if err := w.State.wait(ctx, &q.putters, roomIn(q.kind)); err != nil {
 			return err
 		}
-		q.promisedRoom--
+		q.room--
+		if q.down {
+			return ErrQueueShutDown
+		}
 	}
 	q.add(v)
 	return nil
 }
 
-// TryPut adds v if there is room now, or returns [ErrQueueFull].
-func (q *Queue[T]) TryPut(v T) error {
-	q.check("Queue.TryPut")
+// TryPut adds v if there is room now, or returns [ErrQueueFull], or
+// [ErrQueueShutDown].
+func (q *queue[T]) TryPut(v T) error {
+	q.check("TryPut")
+	if q.down {
+		return ErrQueueShutDown
+	}
 	if q.Full() {
 		return ErrQueueFull
 	}
@@ -70,96 +106,125 @@ func (q *Queue[T]) TryPut(v T) error {
 	return nil
 }
 
-// Get removes the first item and returns it, when there is one.
+// Get removes the next item and returns it, when there is one.
 //
-// If ctx is done or ends first, Get returns its cause and removes none.
-func (q *Queue[T]) Get(ctx context.Context) (T, error) {
-	w, err := q.running(ctx)
-	if err == nil && (q.Empty() || causeNow(ctx) != nil) {
-		if err = w.State.wait(ctx, &q.getters, waitItem); err == nil {
-			q.promisedItems--
-		}
-	}
-	if err != nil {
-		var zero T
+// If ctx is done or ends first, Get returns its cause; if the queue is empty
+// and is or gets shut down, [ErrQueueShutDown]. Then it removes none.
+func (q *queue[T]) Get(ctx context.Context) (T, error) {
+	var zero T
+	switch w, err := q.running(ctx); {
+	case err != nil:
 		return zero, err
+	case q.free > 0 && causeNow(ctx) == nil:
+		q.free--
+	case q.down && causeNow(ctx) == nil:
+		return zero, ErrQueueShutDown
+	default:
+		if err := w.State.wait(ctx, &q.getters, itemOf(q.kind)); err != nil {
+			return zero, err
+		}
+		q.promised--
 	}
 	return q.take(), nil
 }
 
-// TryGet removes the first item if there is one now, or returns [ErrQueueEmpty].
-func (q *Queue[T]) TryGet() (T, error) {
-	q.check("Queue.TryGet")
-	if q.Empty() {
-		var zero T
-		return zero, ErrQueueEmpty
+// TryGet removes the next item if there is one now, or returns
+// [ErrQueueEmpty], or [ErrQueueShutDown] if none will come.
+func (q *queue[T]) TryGet() (T, error) {
+	q.check("TryGet")
+	if q.free > 0 {
+		q.free--
+		return q.take(), nil
 	}
-	return q.take(), nil
+	var zero T
+	if q.down {
+		return zero, ErrQueueShutDown
+	}
+	return zero, ErrQueueEmpty
+}
+
+// All returns an iterator that gets items until the queue is shut down and
+// empty. If ctx ends, it yields the cause, with the zero item, and ends. Who
+// breaks out of the loop leaves what is in the queue to others.
+//
+// An item is yours as from Get: where somebody waits in Join, call
+// TaskDone at the end of the loop's body, and before each break and continue.
+func (q *queue[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			v, err := q.Get(ctx)
+			if err == ErrQueueShutDown && q.down { // and not ctx's cause, from another queue
+				return
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // add stores an item, and promises it to the getter that has waited longest.
-func (q *Queue[T]) add(v T) {
-	if q.len == len(q.items) {
-		q.grow()
+func (q *queue[T]) add(v T) {
+	if q.store == nil {
+		q.fifo.push(v)
+	} else {
+		q.store.push(v)
 	}
-	q.items[(q.head+q.len)&(len(q.items)-1)] = v
-	q.len++
 	q.open++
 	if q.getters.head != nil {
-		q.promisedItems += q.getters.Wake(1)
+		q.promised += q.getters.Wake(1)
+	} else {
+		q.free++
 	}
 }
 
 // take removes an item, and promises its room to the putter that has waited
 // longest.
-func (q *Queue[T]) take() T {
-	v := q.items[q.head]
-	var zero T
-	q.items[q.head] = zero
-	q.head = (q.head + 1) & (len(q.items) - 1)
-	q.len--
+func (q *queue[T]) take() (v T) {
+	if q.store == nil {
+		v = q.fifo.pop()
+	} else {
+		v = q.store.pop()
+	}
 	if q.putters.head != nil {
-		q.promisedRoom += q.putters.Wake(1)
+		q.room += q.putters.Wake(1)
 	}
 	return v
 }
 
-func (q *Queue[T]) grow() {
-	bigger := make([]T, max(8, 2*len(q.items)))
-	for i := range q.len {
-		bigger[i] = q.items[(q.head+i)&(len(q.items)-1)]
-	}
-	q.items, q.head = bigger, 0
-}
-
 // Len returns the number of items that are free to be taken.
-func (q *Queue[T]) Len() int { return q.len - q.promisedItems }
+func (q *queue[T]) Len() int { return q.free }
 
-// Empty reports whether Get would have to wait.
-func (q *Queue[T]) Empty() bool { return q.Len() == 0 }
+// Empty reports whether there is no item that is free to be taken.
+func (q *queue[T]) Empty() bool { return q.free == 0 }
 
-// Full reports whether Put would have to wait.
-func (q *Queue[T]) Full() bool { return q.max > 0 && q.len+q.promisedRoom >= q.max }
+// Full reports whether there is no room that is free for an item.
+func (q *queue[T]) Full() bool { return q.max > 0 && q.free+q.promised+q.room >= q.max }
 
 // Limit returns the most items that the queue holds, 0 if any number.
-func (q *Queue[T]) Limit() int { return q.max }
+func (q *queue[T]) Limit() int { return q.max }
 
 // TaskDone says that the work for one item that was got is done. It panics if
 // it is called more often than there were items.
-func (q *Queue[T]) TaskDone() {
-	q.check("Queue.TaskDone")
+func (q *queue[T]) TaskDone() {
+	q.check("TaskDone")
 	if q.open == 0 {
-		panic("asyncio: Queue.TaskDone: called more often than items were put")
+		panic(fmt.Sprintf("asyncio: %v.TaskDone: called more often than items were put", q.kind))
 	}
-	if q.open--; q.open == 0 {
+	q.done(1)
+}
+
+func (q *queue[T]) done(n int) {
+	if q.open -= n; q.open == 0 {
 		q.idle.WakeAll()
 	}
 }
 
-// Join waits until every item that was put has been reported done.
+// Join waits until every item that was put has been reported done, or dropped
+// by Shutdown.
 //
 // If ctx ends first, Join returns its cause.
-func (q *Queue[T]) Join(ctx context.Context) error {
+func (q *queue[T]) Join(ctx context.Context) error {
 	if q.open == 0 {
 		return nil
 	}
@@ -167,12 +232,55 @@ func (q *Queue[T]) Join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.State.wait(ctx, &q.idle, waitJoin)
+	return w.State.wait(ctx, &q.idle, workOf(q.kind))
+}
+
+// Shutdown ends the queue (asyncio's shutdown): nothing can be added any more,
+// and who waits for room is told so at once. Items that are there can still be
+// got; then Get fails, and All ends.
+//
+// If it is immediate, items that nobody was promised are dropped, and count as
+// done. Items that were got and are not done yet still hold up Join. Shutting
+// down again does nothing, but it may be immediate then.
+func (q *queue[T]) Shutdown(immediate bool) {
+	q.check("Shutdown")
+	q.down = true
+	if immediate && q.free > 0 {
+		q.drop()
+	}
+	failAll(&q.getters, ErrQueueShutDown) // they wait, so there is no item
+	failAll(&q.putters, ErrQueueShutDown)
+}
+
+// drop removes the items that are free.
+func (q *queue[T]) drop() {
+	if q.store == nil {
+		q.fifo.keep(q.promised)
+	} else {
+		q.store.keep(q.promised)
+	}
+	dropped := q.free
+	q.free = 0
+	q.done(dropped)
+}
+
+// failAll lets the waits of all in line fail.
+func failAll(line *WaitQueue, err error) {
+	for line.head != nil {
+		line.first().scope.loop.wake(line.head, err)
+	}
+}
+
+// check panics if the caller is not on the queue's loop.
+func (q *queue[T]) check(method string) {
+	if l := q.loop; l != nil && l.elsewhere() {
+		l.misuse(q.kind.String() + "." + method)
+	}
 }
 
 // String shows how many items there are, and how many tasks wait.
-func (q *Queue[T]) String() string {
-	s := fmt.Sprintf("a Queue (%d", q.Len())
+func (q *queue[T]) String() string {
+	s := fmt.Sprintf("a %v (%d", q.kind, q.Len())
 	if q.max > 0 {
 		s += fmt.Sprintf(" of %d", q.max)
 	}
@@ -183,11 +291,69 @@ func (q *Queue[T]) String() string {
 	if n := q.putters.Len(); n > 0 {
 		s += fmt.Sprintf(", %d put", n)
 	}
+	if q.down {
+		s += ", shut down"
+	}
 	return s + ")"
 }
 
-var (
-	waitRoom Waitable = waitFor("room in a Queue")
-	waitItem Waitable = waitFor("an item of a Queue")
-	waitJoin Waitable = waitFor("the items of a Queue to be done")
+// queueKind is what a queue is, for messages; by default a Queue.
+type queueKind uint8
+
+const (
+	kindLifo queueKind = 1 + iota
+	kindPriority
 )
+
+func (k queueKind) String() string {
+	return [...]string{"Queue", kindLifo: "LifoQueue", kindPriority: "PriorityQueue"}[k]
+}
+
+// What tasks wait for at a queue.
+type (
+	roomIn queueKind
+	itemOf queueKind
+	workOf queueKind
+)
+
+func (k roomIn) WaitName() string { return "room in a " + queueKind(k).String() }
+func (k itemOf) WaitName() string { return "an item of a " + queueKind(k).String() }
+func (k workOf) WaitName() string { return "the items of a " + queueKind(k).String() + " to be done" }
+
+// fifo is a ring.
+type fifo[T any] struct {
+	items []T // its length is a power of two
+	head  int
+	n     int
+}
+
+func (f *fifo[T]) push(v T) {
+	if f.n == len(f.items) {
+		f.grow()
+	}
+	f.items[(f.head+f.n)&(len(f.items)-1)] = v
+	f.n++
+}
+
+func (f *fifo[T]) pop() T {
+	at := &f.items[f.head]
+	v := *at
+	*at = *new(T)
+	f.head = (f.head + 1) & (len(f.items) - 1)
+	f.n--
+	return v
+}
+
+func (f *fifo[T]) keep(n int) {
+	for ; f.n > n; f.n-- {
+		f.items[(f.head+f.n-1)&(len(f.items)-1)] = *new(T)
+	}
+}
+
+func (f *fifo[T]) grow() {
+	bigger := make([]T, max(8, 2*len(f.items)))
+	for i := range f.n {
+		bigger[i] = f.items[(f.head+i)&(len(f.items)-1)]
+	}
+	f.items, f.head = bigger, 0
+}
