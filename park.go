@@ -34,6 +34,7 @@ type parking struct {
 
 	parked  bool
 	refused int32      // waits that were refused because the loop is closing
+	wants   int        // how many it waits for, in line at a Limiter
 	scope   *scope     // wakes the task when it is cancelled; nil: none does
 	queue   *WaitQueue // where it is in line; nil: nowhere
 	next    *worker    // in queue
