@@ -173,8 +173,8 @@ func shortName(function string) string {
 	return function[strings.LastIndexByte(function, '/')+1:]
 }
 
-// place returns where a task waits in the user's code, as file:line, or "".
-func (t *task) place() string {
+// position returns where a task waits in the user's code, as file:line, or "".
+func (t *task) position() string {
 	for _, f := range t.Stack() {
 		if !ownFrame(f.Function) {
 			return fmt.Sprintf("%s:%d", f.File, f.Line)

@@ -24,7 +24,7 @@ func (l *loop) report() *DeadlockError {
 	e := &DeadlockError{}
 	for t := range l.allTasks {
 		line := fmt.Sprintf("%s %s", t.Name(), t.condition())
-		if at := t.place(); at != "" {
+		if at := t.position(); at != "" {
 			line += " (at " + at + ")"
 		}
 		if at := t.Created(); at != "" {

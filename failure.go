@@ -41,7 +41,7 @@ func (t *task) failure(err error) *failure {
 // watchFailure remembers a failure until it is observed; owner is what holds it.
 func (l *loop) watchFailure(f *future, owner any, fail *failure) {
 	fail.loop = l
-	f.extra = &futureExtra{failure: fail}
+	f.more().failure = fail
 	fail.listed = l.failures.PushBack(fail)
 	dropped := func(fail *failure) { l.post(fail.report) }
 	switch o := owner.(type) {

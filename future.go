@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // An Awaitable is a result to come: a [Task] or a [Future].
@@ -58,6 +61,7 @@ type futureExtra struct {
 	callbacks []*Handle
 	watches   *watch // see watch.go
 	failure   *failure
+	origin    uintptr // debug mode: where the future was made
 }
 
 // settle ends the future: everybody who waits goes on, callbacks get a turn.
@@ -68,12 +72,20 @@ func (f *future) settle(l *loop, state futureState, err error) {
 		f.observed = true
 	}
 	if e := f.extra; e != nil {
-		f.extra = nil
+		f.forget(e)
 		e.tell()
 		for _, h := range e.callbacks {
 			h.of = nil
 			l.ready.push(h)
 		}
+	}
+}
+
+// forget lets go of all but what is of use after the end.
+func (f *future) forget(e *futureExtra) {
+	f.extra = nil
+	if e.origin != 0 {
+		f.extra = &futureExtra{origin: e.origin}
 	}
 }
 
@@ -114,12 +126,19 @@ type Future[T any] struct {
 	value T
 }
 
-// NewFuture returns a future that is pending.
+// NewFuture returns a future that is pending. In debug mode it remembers where
+// it was made.
+//
+//go:noinline
 func NewFuture[T any](l *Loop) *Future[T] {
 	if l == nil {
 		panic("asyncio: NewFuture: the Loop is nil; RunningLoop gives it")
 	}
-	return &Future[T]{loop: l.loop}
+	f := &Future[T]{loop: l.loop}
+	if l.debug {
+		f.extra = &futureExtra{origin: callerpc.Get()}
+	}
+	return f
 }
 
 // SetResult gives the future its value. It returns [ErrInvalidState] if the
@@ -144,7 +163,7 @@ func (f *Future[T]) SetError(err error) error {
 	}
 	f.settle(f.loop, finished, err)
 	if !f.observed {
-		f.loop.watchFailure(&f.future, f, &failure{what: f.WaitName(), err: err})
+		f.loop.watchFailure(&f.future, f, &failure{what: f.WaitName(), created: f.Created(), err: err})
 	}
 	return nil
 }
@@ -214,7 +233,7 @@ func (f *future) observe(l *loop) {
 	f.observed = true
 	if f.extra != nil && f.extra.failure != nil {
 		f.extra.failure.settled()
-		f.extra = nil
+		f.forget(f.extra)
 	}
 }
 
@@ -252,6 +271,47 @@ func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Handle {
 }
 
 func (f *Future[T]) inner() (*future, *loop) { return &f.future, f.loop }
+
+// Created returns where the future was made, as file:line, if its loop was in
+// debug mode then; else "".
+func (f *Future[T]) Created() string {
+	if f.extra == nil {
+		return ""
+	}
+	return place(f.extra.origin)
+}
+
+// String shows the state of the future, how it ended, and how many wait for it.
+func (f *Future[T]) String() string {
+	var b strings.Builder
+	b.WriteString(f.WaitName())
+	switch {
+	case f.state == pending:
+		b.WriteString(" (pending")
+		if f.extra != nil && len(f.extra.callbacks) > 0 {
+			fmt.Fprintf(&b, ", %d callbacks", len(f.extra.callbacks))
+		}
+	case f.state == cancelled:
+		fmt.Fprintf(&b, " (cancelled: %v", f.err)
+	case f.err != nil:
+		fmt.Fprintf(&b, " (failed: %v", f.err)
+	default:
+		fmt.Fprintf(&b, " (result: %v", f.value)
+	}
+	if at := f.Created(); at != "" {
+		fmt.Fprintf(&b, ", created at %s", at)
+	}
+	return b.String() + f.waiters.waiting()
+}
+
+// place returns the file:line of a program counter, "" if it is this package's.
+func place(pc uintptr) string {
+	f := callerpc.Frame(pc)
+	if f.PC == 0 || ownFrame(f.Function) {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", f.File, f.Line)
+}
 
 // causeOf returns the cause that a Cancel was given.
 func causeOf(cause []error) error {

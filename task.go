@@ -267,14 +267,8 @@ func (t *task) SetName(name string) {
 func (t *task) Context() context.Context { return &t.scope }
 
 // Created returns where the task was created, as file:line; "" if that was by
-// this package.
-func (t *task) Created() string {
-	f := callerpc.Frame(t.origin)
-	if f.PC == 0 || ownFrame(f.Function) {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", f.File, f.Line)
-}
+// this package, as it was for Run's own task.
+func (t *task) Created() string { return place(t.origin) }
 
 // AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
 // has now. Cancelling the Handle takes that back. fn must not wait. It has not
