@@ -326,7 +326,7 @@ func TestTask_cancelledWhileItSleeps_leavesNoTimerBehind(t *testing.T) {
 	}
 }
 
-// conformance: task-cancel-06 task-cancel-07
+// conformance: task-cancel-06 task-cancel-07 task-04
 func TestTask_cancelledWithACause_everybodySeesIt(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		cause := errors.New("no longer wanted")
