@@ -67,7 +67,7 @@ func (l *loop) runMain(ctx context.Context, main func(context.Context) error) er
 	if main == nil {
 		panic("asyncio: Run: nil function")
 	}
-	if nested() {
+	if loopHere() != nil {
 		return errors.New("asyncio: Run: called on a running event loop; await main there instead")
 	}
 	defer l.enter("Run")()
@@ -181,17 +181,17 @@ func unregister(l *loop) {
 	delete(loops.open, l)
 }
 
-// nested reports whether the caller is on a running loop.
-func nested() bool {
+// loopHere returns the loop that runs on the caller's goroutine, or nil.
+func loopHere() *loop {
 	loops.Lock()
 	defer loops.Unlock()
 	g := coro.Getg()
 	for l := range loops.open {
 		if l.running() == g {
-			return true
+			return l
 		}
 	}
-	return false
+	return nil
 }
 
 func debugFromEnv() bool {
