@@ -51,12 +51,35 @@ func (k *Lock) Release() {
 		panic("asyncio: Lock.Release: the lock is not held")
 	}
 	k.owner.scope.loop.check("Lock.Release")
-	k.owner = k.queue.first()
-	k.queue.Wake(1)
+	k.handOn()
 }
 
-// Do runs fn while it holds the lock.
+// handOn gives the lock to the task that has waited longest, or opens it.
+func (k *Lock) handOn() {
+	k.owner = k.queue.first()
+	if k.owner != nil {
+		k.owner.scope.loop.wake(k.queue.head, nil)
+	}
+}
+
+// retake takes the lock again for a task that has to hold it, whatever comes:
+// nothing cancels that. When the loop closes it waits for the others to unwind,
+// but not for ever.
+func (k *Lock) retake(p *parking) {
+	for k.owner != nil && k.owner != p.task {
+		if p.task.scope.loop.closing {
+			p.refuse()
+		}
+		p.join(&k.queue, k)
+	}
+	k.owner = p.task
+}
+
+// Do runs fn while it holds the lock, and releases it however fn ends.
 func (k *Lock) Do(ctx context.Context, fn func() error) error {
+	if fn == nil {
+		panic("asyncio: Lock.Do: nil function")
+	}
 	if err := k.Acquire(ctx); err != nil {
 		return err
 	}

@@ -56,6 +56,18 @@ func (s *Semaphore) Release() {
 	}
 }
 
+// Do runs fn while it holds a permit, and gives that back however fn ends.
+func (s *Semaphore) Do(ctx context.Context, fn func() error) error {
+	if fn == nil {
+		panic("asyncio: Semaphore.Do: nil function")
+	}
+	if err := s.Acquire(ctx); err != nil {
+		return err
+	}
+	defer s.Release()
+	return fn()
+}
+
 // Locked reports whether Acquire would have to wait.
 func (s *Semaphore) Locked() bool { return s.free == 0 }
 
