@@ -60,8 +60,11 @@
 //
 // A panic in a task becomes the task's error, a [PanicError] with its stack. A
 // failed task that nobody awaits is reported through the exception handler when
-// it is dropped, or when the loop ends. When nothing can ever go on, [Run]
-// returns a [DeadlockError] that says who waits for what, and who holds it.
+// it is dropped, or when the loop ends, once, with its name and the place where
+// it was created. When nothing can ever go on, [Run] returns a [DeadlockError]
+// that says who waits for what, who holds it, and in which line.
+// [CaptureCallGraph] shows the same of a program that is well: what a task is
+// doing, and who awaits it.
 //
 // # Costs
 //
