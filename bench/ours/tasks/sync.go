@@ -103,3 +103,46 @@ func queueUncontended(ctx context.Context, _ int) {
 		must(err)
 	}
 }
+
+// condition lets two tasks take turns.
+func condition(ctx context.Context, _ int) {
+	c, turn := asyncio.NewCondition(nil), 0
+	player := func(me int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			for range rounds / 2 {
+				if err := c.Acquire(ctx); err != nil {
+					return err
+				}
+				for turn != me {
+					if err := c.Wait(ctx); err != nil {
+						return err
+					}
+				}
+				turn = 1 - me
+				must(c.Notify(1))
+				c.Release()
+			}
+			return nil
+		}
+	}
+	a, b := asyncio.Go(ctx, player(0)), asyncio.Go(ctx, player(1))
+	await(ctx, a)
+	await(ctx, b)
+}
+
+func conditionUncontended(ctx context.Context, _ int) {
+	c := asyncio.NewCondition(nil)
+	for range rounds {
+		must(c.Acquire(ctx))
+		must(c.Notify(1))
+		c.Release()
+	}
+}
+
+func boundedUncontended(ctx context.Context, _ int) {
+	room := asyncio.NewBoundedSemaphore(1)
+	for range rounds {
+		must(room.Acquire(ctx))
+		room.Release()
+	}
+}

@@ -69,6 +69,7 @@ var inRounds = map[string]func(goroutines int){
 	"lock-uncontended":      lockUncontended,
 	"semaphore":             weighted,
 	"semaphore-uncontended": weightedUncontended,
+	"bounded-uncontended":   weightedUncontended,
 	"permits":               permits,
 	"permits-uncontended":   permitsUncontended,
 	"event":                 event,
