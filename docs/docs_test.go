@@ -50,35 +50,39 @@ func TestGuide_everyBlockOfCodeCompilesAndPrintsWhatItSays(t *testing.T) {
 	for _, file := range guide(t) {
 		programs = append(programs, programsOf(t, blocksOf(t, dir, file), len(programs))...)
 	}
-	binary := build(t, dir, programs)
+	binary := compile(t, dir, programs)
 	for _, p := range programs {
 		if !p.runs {
 			continue
 		}
 		t.Run(p.block.pos(), func(t *testing.T) {
 			t.Parallel()
-			if got := inMain(p.block, execute(t, binary, p.name)); got != p.output {
+			if got := inMain(p, execute(t, binary, p.name)); got != p.output {
 				t.Errorf("%s: it prints\n%s\nand not, as the text says,\n%s", p.block.pos(), got, p.output)
 			}
 		})
 	}
 }
 
-// inMain replaces places in the guide by those in the reader's copy of a block,
-// which is called main.go here.
-func inMain(b *block, text string) string {
-	place := regexp.MustCompile(regexp.QuoteMeta(b.file) + `:(\d+)`)
+// inMain replaces the names of places in the guide and of generated packages by
+// those in the reader's copy: there the block is main.go, of package main.
+func inMain(p *program, text string) string {
+	text = strings.NewReplacer(
+		packages+"/"+p.name+".Main", "main.main", p.name+".Main", "main.main",
+		packages+"/"+p.name+".", "main.", p.name+".", "main.",
+	).Replace(text)
+	place := regexp.MustCompile(regexp.QuoteMeta(p.block.file) + `:(\d+)`)
 	return place.ReplaceAllStringFunc(text, func(s string) string {
-		line, err := strconv.Atoi(s[len(b.file)+1:])
+		line, err := strconv.Atoi(s[len(p.block.file)+1:])
 		if err != nil {
 			return s
 		}
-		return fmt.Sprintf("main.go:%d", line-b.line+1)
+		return fmt.Sprintf("main.go:%d", line-p.block.line+1)
 	})
 }
 
-// build compiles the programs and returns the path of the binary.
-func build(t *testing.T, dir string, programs []*program) string {
+// compile builds the programs and returns the path of the binary.
+func compile(t *testing.T, dir string, programs []*program) string {
 	t.Helper()
 	tmp := t.TempDir()
 	overlay := map[string]string{}
