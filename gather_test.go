@@ -48,6 +48,7 @@ func TestGather_ofNothing_isAnEmptyList_butNotWithoutALoop(t *testing.T) {
 }
 
 // conformance: gather-04
+// pitfall: 16
 func TestGather_firstError_cancelsTheOthersAndWaitsForThem(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
@@ -67,6 +68,7 @@ func TestGather_firstError_cancelsTheOthersAndWaitsForThem(t *testing.T) {
 }
 
 // conformance: gather-19
+// pitfall: 16
 func TestGather_severalErrors_areJoinedAndNotReported(t *testing.T) {
 	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
 	run(t, func(ctx context.Context) error {
@@ -90,7 +92,7 @@ func noReports(t *testing.T) asyncio.Option {
 }
 
 // conformance: gather-05 gather-13
-// pitfall: 17
+// pitfall: 16 17
 func TestGatherResults_keepsEveryOutcomeAndCancelsNone(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		boom := errors.New("boom")

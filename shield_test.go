@@ -24,6 +24,7 @@ func TestShield_returnsWhatItsFunctionReturns(t *testing.T) {
 }
 
 // conformance: shield-04 shield-09
+// pitfall: 19
 func TestShield_cancelledOutside_runsToItsEnd(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
@@ -132,6 +133,7 @@ func TestShield_ofWhatIsDone_givesItAtOnce(t *testing.T) {
 }
 
 // conformance: shield-05 shield-06 shield-07
+// pitfall: 19
 func TestTask_itsWaitersCancelled_itsErrorIsReportedOnce(t *testing.T) {
 	for _, boom := range []error{nil, errors.New("boom")} {
 		reports := 0

@@ -1,0 +1,151 @@
+package asyncio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// Wait for whatever comes first; the other one goes on.
+func ExampleWait() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		slow := asyncio.CreateTask(ctx, fetch("/slow", 2*time.Second))
+		quick := asyncio.CreateTask(ctx, fetch("/quick", time.Second))
+		done, pending, err := asyncio.Wait(ctx, asyncio.FirstCompleted, slow, quick)
+		if err != nil {
+			return err
+		}
+		page, _ := done[0].Result()
+		fmt.Println(page, "is here,", len(pending), "to come")
+		page, err = slow.Await(ctx)
+		fmt.Println(page)
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// page /quick is here, 1 to come
+	// page /slow
+}
+
+// The sets are right when the time is up, too.
+func ExampleWait_timeout() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		slow := asyncio.CreateTask(ctx, fetch("/slow", time.Hour))
+		quick := asyncio.CreateTask(ctx, fetch("/quick", time.Second))
+		ctx, cancel := asyncio.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		done, pending, err := asyncio.Wait(ctx, asyncio.AllCompleted, slow, quick)
+		fmt.Println(len(done), "done,", len(pending), "pending:", err)
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output: 1 done, 1 pending: asyncio: timed out after 1m0s
+}
+
+func ExampleAsCompleted() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for task, err := range asyncio.AsCompleted(ctx,
+			asyncio.CreateTask(ctx, fetch("/a", 3*time.Second)),
+			asyncio.CreateTask(ctx, fetch("/b", 1*time.Second)),
+			asyncio.CreateTask(ctx, fetch("/c", 2*time.Second)),
+		) {
+			if err != nil {
+				return err
+			}
+			page, err := task.Result()
+			fmt.Println(page, err)
+		}
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// page /b <nil>
+	// page /c <nil>
+	// page /a <nil>
+}
+
+// Ask two mirrors, take the first answer.
+func ExampleRace() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, err := asyncio.Race(ctx, fetch("mirror-1", 2*time.Second), fetch("mirror-2", time.Second))
+		fmt.Println(page)
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output: page mirror-2
+}
+
+// Happy eyeballs: the second address is tried when the first has not answered
+// within 250 ms, the third as soon as the second has refused.
+func ExampleStaggeredRace() {
+	refused := func(context.Context) (string, error) { return "", errors.New("refused") }
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, winner, errs := asyncio.StaggeredRace(ctx, 250*time.Millisecond,
+			fetch("[2001:db8::1]", time.Hour), refused, fetch("192.0.2.1", time.Second))
+		fmt.Println(page, "by number", winner, "after", asyncio.RunningLoop(ctx).Time())
+		fmt.Println(errs[1])
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// page 192.0.2.1 by number 2 after 1.25s
+	// refused
+}
+
+func ExampleWaitFor() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, err := asyncio.WaitFor(ctx, time.Minute, fetch("/a", time.Second))
+		fmt.Println(page, err)
+		_, err = asyncio.WaitFor(ctx, time.Minute, fetch("/b", time.Hour))
+		fmt.Println(err)
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// page /a <nil>
+	// asyncio: timed out after 1m0s
+}
+
+// Who awaits a task leaves it alone when the time is up; WaitForTask ends it.
+func ExampleWaitForTask() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		task := asyncio.CreateTask(ctx, fetch("/a", time.Hour))
+		_, err := asyncio.WaitFor(ctx, time.Second, task.Await)
+		fmt.Println(err, "- cancelled:", task.Cancelled())
+		_, err = asyncio.WaitForTask(ctx, time.Second, task)
+		fmt.Println(err, "- cancelled:", task.Cancelled())
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// asyncio: timed out after 1s - cancelled: false
+	// asyncio: timed out after 1s - cancelled: true
+}
+
+func ExampleGather2() {
+	count := func(context.Context) (int, error) { return 42, nil }
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, n, err := asyncio.Gather2(ctx, fetch("/a", time.Second), count)
+		fmt.Println(page, n)
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output: page /a 42
+}
+
+func ExampleGather3() {
+	yes := func(context.Context) (bool, error) { return true, nil }
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, other, ok, err := asyncio.Gather3(ctx, fetch("/a", time.Second), fetch("/b", time.Second), yes)
+		fmt.Println(page, other, ok)
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output: page /a page /b true
+}
+
+func ExampleGather4() {
+	number := func(n int) asyncio.Coroutine[int] {
+		return func(context.Context) (int, error) { return n, nil }
+	}
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page, a, b, c, err := asyncio.Gather4(ctx, fetch("/a", time.Second), number(1), number(2), number(3))
+		fmt.Println(page, a, b, c)
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output: page /a 1 2 3
+}
