@@ -99,6 +99,7 @@ func TestEvent_setAndClear_toggleIt(t *testing.T) {
 }
 
 // conformance: event-06
+// pitfall: 26
 func TestEvent_setThenClear_stillWakesThoseWhoWaited(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var e asyncio.Event

@@ -12,6 +12,7 @@ import (
 )
 
 // conformance: lock-04
+// pitfall: 23
 func TestLock_servesInTheOrderOfComing(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var lock asyncio.Lock
@@ -42,6 +43,7 @@ func TestLock_servesInTheOrderOfComing(t *testing.T) {
 	})
 }
 
+// pitfall: 23
 func TestLock_newcomerDoesNotOvertakeInTheGapBeforeTheWokenOneRuns(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var lock asyncio.Lock
@@ -91,6 +93,7 @@ func TestLock_cancelledWaiter_leavesNobodyBehind(t *testing.T) {
 }
 
 // conformance: lock-06 lock-07
+// pitfall: 22
 func TestLock_firstWaiterCancelledWhenTheHolderReleases_theNextOneGetsIt(t *testing.T) {
 	for _, cancelFirst := range []bool{true, false} {
 		run(t, func(ctx context.Context) error {
@@ -133,6 +136,7 @@ func TestLock_firstWaiterCancelledWhenTheHolderReleases_theNextOneGetsIt(t *test
 }
 
 // conformance: lock-08
+// pitfall: 22
 func TestLock_wokenWaiterCancelled_passesTheLockOn(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var lock asyncio.Lock

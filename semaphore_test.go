@@ -61,6 +61,7 @@ func TestSemaphore_letsInAsManyAsItHasPermits(t *testing.T) {
 }
 
 // conformance: semaphore-06 semaphore-07
+// pitfall: 24
 func TestSemaphore_cancelledWaiters_areSkipped(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		s := asyncio.NewSemaphore(0)
@@ -85,6 +86,7 @@ func TestSemaphore_cancelledWaiters_areSkipped(t *testing.T) {
 }
 
 // conformance: semaphore-08
+// pitfall: 24
 func TestSemaphore_firstWaiterCancelledInTheStepOfARelease_theSecondGoesOn(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		s := asyncio.NewSemaphore(1)
@@ -102,6 +104,7 @@ func TestSemaphore_firstWaiterCancelledInTheStepOfARelease_theSecondGoesOn(t *te
 }
 
 // conformance: semaphore-09
+// pitfall: 24
 func TestSemaphore_wokenWaiterCancelled_givesItsPermitOn(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		s := asyncio.NewSemaphore(0)
@@ -124,6 +127,7 @@ func TestSemaphore_wokenWaiterCancelled_givesItsPermitOn(t *testing.T) {
 }
 
 // conformance: semaphore-12
+// pitfall: 23
 func TestSemaphore_whoComesAgain_queuesBehindThoseWhoWait(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		s := asyncio.NewSemaphore(1)
@@ -156,6 +160,7 @@ func TestSemaphore_whoComesAgain_queuesBehindThoseWhoWait(t *testing.T) {
 }
 
 // conformance: semaphore-13
+// pitfall: 23
 func TestSemaphore_severalReleasesInOneStep_goToThoseWhoWaitBeforeAnyNewcomer(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		s := asyncio.NewSemaphore(0)
