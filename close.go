@@ -46,6 +46,7 @@ func (l *loop) shut() error {
 		}
 	}
 	l.unwind()
+	l.signals.clear(l)
 	l.inbox.close()
 	l.unwind()
 	for range l.failures.Len() {
@@ -58,17 +59,45 @@ func (l *loop) shut() error {
 }
 
 // unwind runs the tasks that are left until they have all returned. Callbacks
-// have one more turn then: no more, as they may ask for themselves for ever.
+// have one more turn then: no more, as they may ask for themselves for ever. For
+// the same reason no task is started after some rounds.
 func (l *loop) unwind() {
+	round, newest := 0, l.nextID
 	for last := false; !last || l.tasks > 0; {
 		l.inbox.drain()
 		l.wakeAll(&l.root)
 		l.wakeAll(&l.detached)
 		last = l.tasks == 0
+		if !last && !l.anyTask(newest) {
+			round, newest = round+1, l.nextID
+		}
+		if round > maxRounds {
+			l.startNone()
+		}
 		for l.turn = l.ready.n; l.turn > 0; {
 			l.next().run(l)
 		}
 	}
+}
+
+// startNone lets tasks that are about to start end instead.
+func (l *loop) startNone() {
+	for i := range l.ready.n {
+		if t, ok := l.ready.at(i).(*task); ok && t.w == nil {
+			t.body = &stillborn{t.body, t}
+		}
+	}
+}
+
+// stillborn takes the place of the function of a task that does not start.
+type stillborn struct {
+	body
+	task *task
+}
+
+func (b *stillborn) exec() {
+	b.task.observed = true // who started it will not hear of it
+	b.task.finish(ErrLoopClosed)
 }
 
 // wakeAll wakes every parked task below s, whatever it waits for.

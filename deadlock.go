@@ -16,6 +16,9 @@ type DeadlockError struct {
 }
 
 func (e *DeadlockError) Error() string {
+	if len(e.Tasks) == 0 {
+		return "asyncio: deadlock: there is nothing to do, and nobody who could stop the loop"
+	}
 	return "asyncio: deadlock: nothing can wake the tasks that wait:\n\t" + strings.Join(e.Tasks, "\n\t")
 }
 

@@ -96,9 +96,9 @@ func (f *future) more() *futureExtra {
 	return f.extra
 }
 
-func (f *future) addCallback(l *loop, fn func()) *Handle {
+func (f *future) addCallback(l *loop, fn func(), origin uintptr) *Handle {
 	l.check("AddDoneCallback")
-	h := &Handle{fn: fn}
+	h := l.newCallback(fn, origin)
 	if f.state != pending {
 		l.ready.push(h)
 		return h
@@ -263,11 +263,13 @@ func (f *Future[T]) Err() error {
 
 // AddDoneCallback lets fn run on the loop once the future is done: soon, if it
 // is now. Cancelling the Handle takes that back. fn must not wait.
+//
+//go:noinline
 func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Handle {
 	if fn == nil {
 		panic("asyncio: AddDoneCallback: nil function")
 	}
-	return f.addCallback(f.loop, func() { fn(f) })
+	return f.addCallback(f.loop, func() { fn(f) }, callerpc.Get())
 }
 
 func (f *Future[T]) inner() (*future, *loop) { return &f.future, f.loop }

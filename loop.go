@@ -30,6 +30,7 @@ type loop struct {
 	ready     ring
 	turn      int   // entries of the ready queue that belong to this turn
 	single    bool  // turns do not run on into one another
+	stopping  bool  // the run ends with this turn
 	sincePoll int   // steps since the system was asked for events
 	current   *task // the task that runs; nil in callbacks
 	calling   bool  // a callback runs
@@ -57,6 +58,7 @@ type loop struct {
 	inbox    inbox
 	face     atomic.Pointer[faceRef]
 	closers  list.List // of io.Closer
+	signals  signals
 
 	config
 	failures list.List // of *failure
@@ -246,7 +248,7 @@ func (l *loop) enter(call string) (leave func()) {
 	l.hub = g
 	l.setRunning(g)
 	return func() {
-		l.current = nil
+		l.current, l.stopping = nil, false
 		l.setRunning(0)
 	}
 }
@@ -309,7 +311,7 @@ func (l *loop) fireTimers() {
 func (l *loop) sleep(patient bool) bool {
 	l.trim()
 	l.poll(0)
-	for l.ready.n == 0 {
+	for l.ready.n == 0 && !l.stopping {
 		wait := time.Duration(-1)
 		switch {
 		case len(l.timers.entries) > 0:

@@ -233,6 +233,9 @@ func (s *scope) open(l *loop, t *task, ctx context.Context) {
 	case ctxUncancellable:
 		s.link(&l.detached)
 	}
+	if l.closing {
+		s.end(endedBy(ErrLoopClosed))
+	}
 }
 
 // inherit takes over the values and the deadline of ctx. From a scope it takes

@@ -273,11 +273,13 @@ func (t *task) Created() string { return place(t.origin) }
 // AddDoneCallback lets fn run on the loop once the task has ended: soon, if it
 // has now. Cancelling the Handle takes that back. fn must not wait. It has not
 // seen how the task ended until it asks.
+//
+//go:noinline
 func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) *Handle {
 	if fn == nil {
 		panic("asyncio: AddDoneCallback: nil function")
 	}
-	return t.addCallback(t.scope.loop, func() { fn(t) })
+	return t.addCallback(t.scope.loop, func() { fn(t) }, callerpc.Get())
 }
 
 func (t *task) inner() (*future, *loop) { return &t.future, t.scope.loop }

@@ -5,15 +5,18 @@ import (
 	"time"
 )
 
+// Forever, given as a timeout, is none. No timer is armed for it.
+const Forever time.Duration = 1<<63 - 1
+
 // deadline is a scope with a timer.
 type deadline struct {
 	scope scope
 	timer Timer
-	after time.Duration
+	start time.Duration
 	given given
 }
 
-func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.after}) }
+func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.timer.when - d.start}) }
 
 // Timeout runs fn with a context that is cancelled after d on the loop's clock:
 // what fn waits for then, however deep, fails with a [*TimeoutError], which is
@@ -21,18 +24,27 @@ func (d *deadline) fire(*Timer) { d.scope.cancel(&TimeoutError{After: d.after}) 
 // returns: it never leaves fn behind. If fn succeeds although the time is up,
 // that is a success.
 //
-// With a d of zero or less, fn is entered, and its first wait fails.
-// A cancellation of ctx passes through and stays what it is.
+// With a d of zero or less, fn is entered, and its first wait fails. With
+// [Forever] there is no timeout. A cancellation of ctx passes through and stays
+// what it is. See [TimeoutScope] for a timeout that can be moved.
 func Timeout(ctx context.Context, d time.Duration, fn func(ctx context.Context) error) error {
+	if fn == nil {
+		panic("asyncio: Timeout: nil function")
+	}
 	w, err := running(ctx)
 	if err != nil {
 		return err
 	}
 	s := newDeadline(ctx, w.State.task, d)
 	defer s.close()
-	err = w.State.within(&s.scope, fn)
+	return s.scope.outcome(w.State.within(&s.scope, fn))
+}
+
+// outcome is the error of a timeout's function: the standard library's word for
+// a cancellation, which says nothing, gives way to the timeout that was the cause.
+func (s *scope) outcome(err error) error {
 	if err == context.DeadlineExceeded || err == context.Canceled {
-		if own, ok := s.scope.Cause().(*TimeoutError); ok {
+		if own, ok := s.Cause().(*TimeoutError); ok {
 			return own
 		}
 	}
@@ -51,7 +63,7 @@ func TimeoutAt(ctx context.Context, at time.Time, fn func(ctx context.Context) e
 // WithTimeout is [Timeout] in the shape of [context.WithTimeout], but on the
 // loop's clock: waits with the returned context fail when the time is up, or
 // when cancel is called. cancel may be called on any goroutine, and has to be
-// called, or else the timer lives until it fires.
+// called, or else the timer lives until it fires. With [Forever] there is none.
 //
 // Only waits that are given the context see it; a net.Conn, which is given
 // none, obeys the blocks of [Timeout], [Group], [Enter] and their kind.
@@ -95,25 +107,46 @@ func (l *loop) onLoop(fn func()) {
 }
 
 func newDeadline(ctx context.Context, t *task, d time.Duration) *deadline {
-	l := loopOf("Timeout", ctx)
-	s := &deadline{after: d}
-	s.scope.open(l, t, ctx)
-	s.timer = newTimer(l, s)
-	s.timer.when = addTime(l.now(), d)
-	s.scope.expires(l.wall(s.timer.when), &s.given)
-	if d <= 0 {
-		s.fire(nil)
-		return s
+	s := &deadline{}
+	s.open(ctx, t, d, s)
+	if s.timer.when != Forever {
+		s.scope.expires(s.scope.loop.wall(s.timer.when), &s.given)
 	}
-	l.timers.arm(&s.timer)
 	return s
+}
+
+// open opens the scope below ctx; due is told when the time is up.
+func (d *deadline) open(ctx context.Context, t *task, after time.Duration, due alarm) {
+	l := loopOf("Timeout", ctx)
+	d.scope.open(l, t, ctx)
+	d.timer = newTimer(l, due)
+	d.start = l.now()
+	d.arm(d.start, addTime(d.start, after))
+}
+
+// arm sets the time at which d is due: it may be over now, or never come.
+func (d *deadline) arm(now, when time.Duration) {
+	d.timer.when = when
+	switch {
+	case when == Forever:
+		d.disarm()
+	case when <= now:
+		d.disarm()
+		d.timer.due.fire(&d.timer)
+	default:
+		d.scope.loop.timers.arm(&d.timer)
+	}
+}
+
+func (d *deadline) disarm() {
+	if d.timer.index >= 0 {
+		d.scope.loop.timers.disarm(&d.timer)
+	}
 }
 
 // close leaves the scope. It may be called again.
 func (d *deadline) close() {
-	if d.timer.index >= 0 {
-		d.scope.loop.timers.disarm(&d.timer)
-	}
+	d.disarm()
 	d.scope.close()
 }
 

@@ -1,6 +1,11 @@
 package asyncio
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
+)
 
 // A Timer calls a function on the loop at a time of the loop's clock. It is
 // what [Loop.CallLater] returns (asyncio's TimerHandle), and it can be embedded
@@ -28,15 +33,41 @@ func (callback) fire(t *Timer) {
 	t.loop.ready.push(t)
 }
 
+// placedCallback is a callback that knows, in debug mode, where it was made.
+type placedCallback struct {
+	callback
+	origin uintptr
+}
+
+func (l *loop) newAlarm(fn func(), origin uintptr) alarm {
+	if l.debug {
+		return &placedCallback{fn, origin}
+	}
+	return callback(fn)
+}
+
+// function returns what the timer calls, nil if that is not a user's function.
+func (t *Timer) function() (fn func(), origin uintptr) {
+	switch due := t.due.(type) {
+	case callback:
+		return due, 0
+	case *placedCallback:
+		return due.callback, due.origin
+	}
+	return nil, 0
+}
+
 func newTimer(l *loop, due alarm) Timer { return Timer{loop: l, due: due, index: -1} }
 
 // Init prepares a Timer that is not armed. fn runs on the loop and must not wait.
+//
+//go:noinline
 func (t *Timer) Init(l *Loop, fn func()) {
 	mustFunc("Timer.Init", fn)
 	if t.Active() {
 		panic("asyncio: Timer.Init: the Timer is armed; stop it first")
 	}
-	*t = newTimer(l.loop, callback(fn))
+	*t = newTimer(l.loop, l.newAlarm(fn, callerpc.Get()))
 }
 
 // Reset arms the timer to fire after d, whether it was armed or not. With a d
@@ -89,8 +120,22 @@ func (t *Timer) When() time.Duration { return t.when }
 func (t *Timer) run(l *loop) {
 	if t.queued {
 		t.queued = false
-		l.call(t.due.(callback))
+		l.call(t.function())
 	}
+}
+
+// String shows when the timer is due, its function and source position, and in
+// debug mode where it was made.
+func (t *Timer) String() string {
+	if t.loop == nil {
+		return "a Timer (not initialised)"
+	}
+	state := "not armed"
+	if t.Active() {
+		state = fmt.Sprintf("at %v", t.when)
+	}
+	fn, origin := t.function()
+	return "a Timer (" + state + ", " + describeFunc(fn) + madeAt(origin) + ")"
 }
 
 // addTime adds without overflow, so that "for ever" may be said with a huge d.

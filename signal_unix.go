@@ -1,0 +1,7 @@
+//go:build unix
+
+package asyncio
+
+import "syscall"
+
+var uncatchable = []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}
