@@ -62,7 +62,11 @@ type faceRef struct{ ptr weak.Pointer[Loop] }
 // looks again whether anybody is left who could call in.
 func (l *loop) newHandle() *Loop {
 	h := &Loop{l}
-	runtime.AddCleanup(h, func(l *loop) { l.post(func() {}) }, l)
+	runtime.AddCleanup(h, func(ref weak.Pointer[loop]) {
+		if l := ref.Value(); l != nil {
+			l.post(func() {})
+		}
+	}, weak.Make(l)) // or a callback that never ran and refers to h would keep both for ever
 	l.face.Store(&faceRef{weak.Make(h)})
 	l.collectEvery = time.Millisecond
 	return h

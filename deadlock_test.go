@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,4 +240,25 @@ func TestRunOnce_nothingWillEverRun_reportsFalse(t *testing.T) {
 	if !loop.RunOnce() || !task.Done() {
 		t.Error("the task did not go on")
 	}
+}
+
+// The loop watches for its Loop to be dropped. That must not keep it in memory
+// when a callback that refers to the Loop is never run.
+func TestRun_endedWithACallbackThatWasNotDue_itsMemoryIsGivenBack(t *testing.T) {
+	var collected atomic.Int32
+	for range 10 {
+		run(t, func(ctx context.Context) error {
+			loop, payload := asyncio.RunningLoop(ctx), new([1 << 10]byte)
+			runtime.AddCleanup(payload, func(int) { collected.Add(1) }, 0)
+			loop.CallLater(time.Hour, func() { loop.CallSoon(func() { payload[0]++ }) })
+			return asyncio.Sleep(ctx, time.Second)
+		})
+	}
+	for range 100 {
+		if runtime.GC(); collected.Load() >= 9 { // the last one may still be on a stack
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d of 10 are collected", collected.Load())
 }
