@@ -56,6 +56,9 @@ func newConveyor(kind int) *conveyor {
 }
 
 func (p *program) shareQueues() {
+	for i := range p.wires {
+		p.wires[i].ch = make(chan int, i)
+	}
 	for kind := range p.queues {
 		p.queues[kind] = newConveyor(kind)
 	}

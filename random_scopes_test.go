@@ -46,6 +46,59 @@ func (p *program) timeout(ctx context.Context, depth int) error {
 	return err
 }
 
+// moved is a timeout that is moved, by its block and by a callback.
+func (p *program) moved(ctx context.Context, depth int) error {
+	d, due, over := p.microseconds(30), asyncio.Forever, false
+	if p.rnd.IntN(4) == 0 {
+		d = asyncio.Forever
+	} else {
+		due = p.loop.Time() + d
+	}
+	var scope *asyncio.Deadline
+	check := func(ctx context.Context) {
+		now, expired := p.loop.Time(), scope.Expired()
+		if at, ok := scope.When(); ok != (due != asyncio.Forever) || ok && at != due {
+			p.fault("%v, want one at %v", scope, due)
+		}
+		if expired && now < due || !expired && now > due && ctx.Err() == nil || expired && ctx.Err() == nil {
+			p.fault("%v at %v, due at %v; ctx: %v", scope, now, due, ctx.Err())
+		}
+	}
+	move := func() {
+		at := p.loop.Time() + p.microseconds(30) - 5*time.Microsecond
+		if p.rnd.IntN(4) == 0 {
+			at = asyncio.Forever
+		}
+		was := scope.Expired() || over
+		if err := scope.Reschedule(at); was != errors.Is(err, asyncio.ErrInvalidState) || !was && err != nil {
+			p.fault("Reschedule of %v, expired or over %v: %v", scope, was, err)
+		} else if err == nil {
+			due = at
+		}
+	}
+	err := asyncio.TimeoutScope(ctx, d, func(ctx context.Context, t *asyncio.Deadline) error {
+		scope = t
+		p.later(move)
+		for range 2 {
+			check(ctx)
+			if err := p.block(ctx, depth, false); err != nil {
+				check(ctx)
+				return err
+			}
+			move()
+		}
+		check(ctx)
+		return nil
+	})
+	over = true
+	var timeout *asyncio.TimeoutError
+	if scope.Expired() && !errors.As(err, &timeout) && err == context.DeadlineExceeded {
+		p.fault("%v returned %v", scope, err)
+	}
+	p.say("%v: %v", scope, err)
+	return err
+}
+
 // cancelScope runs a block that a callback cancels.
 func (p *program) cancelScope(ctx context.Context, depth int) error {
 	inner, cancel := asyncio.WithCancel(ctx)

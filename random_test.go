@@ -35,8 +35,9 @@ import (
 //   - Every failure reaches a waiter, a group, or the exception handler.
 //   - The same seed gives the same run, if no other goroutine has a say in it.
 //
-// What tasks do is in random_ops_test.go; random_sync_test.go and
-// random_queue_test.go have what they share, and what must hold for it.
+// What tasks do is in random_ops_test.go, random_tasks_test.go and
+// random_scopes_test.go; what they share, and what must hold for that, in
+// random_sync_test.go, random_queue_test.go and random_channel_test.go.
 func TestRandomPrograms(t *testing.T) {
 	if s := os.Getenv("ASYNCIO_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)
@@ -131,7 +132,8 @@ type shared struct {
 	barrier    barrier
 	queues     [4]*conveyor
 	retired    []*conveyor // queues that were shut down
-	serial     int         // of the last item
+	wires      [2]wire
+	serial     int // of the last item
 }
 
 // failure is an error that must not get lost.
@@ -227,6 +229,9 @@ func (p *program) checkEnd(ctx context.Context) {
 	p.barrier.atEnd(p)
 	for _, q := range slices.Concat(p.queues[:], p.retired) {
 		q.atEnd(p)
+	}
+	for i := range p.wires {
+		p.wires[i].atEnd(p)
 	}
 }
 
