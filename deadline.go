@@ -57,19 +57,19 @@ func (t *Deadline) When() (at time.Duration, ok bool) {
 // Reschedule moves the deadline to another time on the loop's clock. If that is
 // over, the scope is cancelled at once; [Forever] removes the deadline. It
 // returns [ErrInvalidState] if the time is up already, or the scope has ended.
-func (t *Deadline) Reschedule(at time.Duration) error { return t.move("Reschedule", at) }
+func (t *Deadline) Reschedule(at time.Duration) error { return t.move("Deadline.Reschedule", at) }
 
 // Remove lets fn take as long as it likes. It returns [ErrInvalidState] if the
 // time is up already, or the scope has ended.
-func (t *Deadline) Remove() error { return t.move("Remove", Forever) }
+func (t *Deadline) Remove() error { return t.move("Deadline.Remove", Forever) }
 
 func (t *Deadline) move(call string, at time.Duration) error {
 	l := t.scope.loop
 	if l != nil {
-		l.check("Deadline." + call)
+		l.check(call)
 	}
 	if l == nil || t.fired || t.left {
-		return fmt.Errorf("%w: Deadline.%s: the scope is %s", ErrInvalidState, call, t.state())
+		return fmt.Errorf("%w: %s: the scope is %s", ErrInvalidState, call, t.state())
 	}
 	t.arm(l.now(), at)
 	return nil

@@ -196,6 +196,7 @@ func TestTask_failed_cancelIsRefusedAndTheFailureStays(t *testing.T) {
 }
 
 // conformance: exception-handler-05
+// pitfall: 33
 func TestExceptionHandler_panics_thatIsLoggedWithTheFailure(t *testing.T) {
 	var log bytes.Buffer
 	run(t, func(ctx context.Context) error {
@@ -210,6 +211,7 @@ type brokenLog struct{ slog.Handler }
 func (brokenLog) Enabled(context.Context, slog.Level) bool { panic("broken log") }
 
 // conformance: exception-handler-06
+// pitfall: 33
 func TestExceptionHandler_theLogIsBrokenToo_theFailureIsPrintedAndTheLoopGoesOn(t *testing.T) {
 	printed := stderrOf(t, func() {
 		run(t, func(ctx context.Context) error {

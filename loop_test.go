@@ -13,6 +13,7 @@ import (
 )
 
 // conformance: loop-07 loop-26
+// pitfall: 32
 func TestCallSoon_runsInOrderInTheNextTurn(t *testing.T) {
 	loop := clockLoop(t)
 	var order []int
@@ -31,6 +32,7 @@ func TestCallSoon_runsInOrderInTheNextTurn(t *testing.T) {
 }
 
 // conformance: loop-12 loop-18
+// pitfall: 32
 func TestCallSoon_insideACallback_waitsForTheNextTurn(t *testing.T) {
 	loop := clockLoop(t)
 	turns := 0

@@ -88,6 +88,7 @@ func TestRun_whenNoLoopCanBeMade_isAnError(t *testing.T) {
 	}
 }
 
+// pitfall: 15
 func TestRun_goexit_endsTheCallerToo(t *testing.T) {
 	for name, main := range map[string]func(context.Context, *asyncio.Loop) error{
 		"in main": func(context.Context, *asyncio.Loop) error { runtime.Goexit(); return nil },
@@ -122,6 +123,7 @@ func TestRun_goexit_endsTheCallerToo(t *testing.T) {
 }
 
 // conformance: runner-06 runner-07
+// pitfall: 15
 func TestRun_mainHasReturned_whatStillRunsIsCancelledAndAwaited(t *testing.T) {
 	boom := errors.New("boom")
 	var reports []asyncio.ExceptionInfo
@@ -392,6 +394,7 @@ func init() {
 }
 
 // conformance: runner-22
+// pitfall: 15
 func TestRun_interrupted_mainIsCancelledAndCanCleanUp(t *testing.T) {
 	cmd, lines := child(t, "interrupted")
 	wantLine(t, lines, "ready")
@@ -424,6 +427,7 @@ func wantSignal(t *testing.T, cmd *exec.Cmd) {
 }
 
 // conformance: runner-23
+// pitfall: 15
 func TestRun_interruptedWhenCancelledAnyway_staysCancelled(t *testing.T) {
 	cmd, lines := child(t, "interrupted and cancelled")
 	wantLine(t, lines, "ready")

@@ -97,6 +97,7 @@ func TestTimeout_functionSucceedsAfterTheTime_isASuccess(t *testing.T) {
 }
 
 // conformance: timeout-02
+// pitfall: 9
 func TestTimeout_nestedWithEqualTimes_theOuterOneEndsBoth(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var inner, innerCause error
@@ -142,6 +143,7 @@ func TestTimeout_nested_eachEndsItsOwnFunction(t *testing.T) {
 }
 
 // conformance: timeout-06
+// pitfall: 10
 func TestTimeout_ofNoTime_entersTheFunctionAndEndsItsFirstWait(t *testing.T) {
 	for _, d := range []time.Duration{0, -1, -1 << 63} {
 		run(t, func(ctx context.Context) error {
@@ -163,6 +165,7 @@ func TestTimeout_ofNoTime_entersTheFunctionAndEndsItsFirstWait(t *testing.T) {
 }
 
 // conformance: timeout-09
+// pitfall: 9
 func TestTimeout_cancelledFromElsewhere_staysThat(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		task := asyncio.Go(ctx, func(ctx context.Context) error { return asyncio.Timeout(ctx, time.Hour, sleepFor(2*time.Hour)) })
@@ -177,6 +180,7 @@ func TestTimeout_cancelledFromElsewhere_staysThat(t *testing.T) {
 }
 
 // conformance: timeout-11
+// pitfall: 10
 func TestTimeout_bothPassedWhileTheLoopWasBlocked_bothAreOver(t *testing.T) {
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		outer := asyncio.Timeout(ctx, 2*time.Millisecond, func(ctx context.Context) error {
