@@ -15,6 +15,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	// What the guide's programs are made of, so that a change there lets the
+	// tests run again.
+	_ "github.com/go-asyncio/asyncio/aiohttp"
+	_ "github.com/go-asyncio/asyncio/aionet"
 )
 
 const packages = "github.com/go-asyncio/asyncio/docs/programs"
