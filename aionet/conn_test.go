@@ -43,6 +43,27 @@ func TestRead_cancelledWhileWaiting_takesNothing(t *testing.T) {
 	})
 }
 
+// conformance: loop-30
+func TestRead_taskCancelled_endsInTheNextTurn(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		run(t, func(ctx context.Context) error {
+			_, b := pipe(t, ctx, network)
+			reader := asyncio.CreateTask(ctx, func(context.Context) (int, error) { return b.Read(make([]byte, 10)) })
+			if err := asyncio.Yield(ctx); err != nil {
+				return err
+			}
+			reader.Cancel()
+			if err := asyncio.Yield(ctx); err != nil {
+				return err
+			}
+			if !reader.Done() || !reader.Cancelled() {
+				t.Errorf("one turn after Cancel: done %v, %v", reader.Done(), reader.Err())
+			}
+			return nil
+		})
+	})
+}
+
 func TestRead_underACancelledContext_takesNothingThoughThereIsData(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := pipe(t, ctx, "tcp")
