@@ -95,7 +95,7 @@ func (m *Limiter) bind(l *loop) error {
 		return err
 	}
 	m.timer = newTimer(l, m)
-	m.bucket = bucket{size: m.bucket.size, per: m.bucket.per, at: l.now()}
+	m.bucket = bucket{size: m.bucket.size, per: m.bucket.per}
 	m.wanted = 0
 	return nil
 }

@@ -184,7 +184,13 @@ func TestLimiter_whatEndsAfterTheDeadline_isNotWaitedFor(t *testing.T) {
 			t.Errorf("3 tokens came at %v", loop.Time())
 		}
 		wantLog(t, "the one before", log, "2 at 2s")
-		return nil
+
+		// Who has what it wanted, or was cancelled, does not count.
+		task := granted(ctx, m, &log, 5)
+		letWait(t, ctx)
+		task.Cancel()
+		task.Await(ctx)
+		return asyncio.Timeout(ctx, 2*time.Second, m.Acquire)
 	})
 }
 
@@ -347,5 +353,24 @@ func TestLimiter_atRandom(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+func TestLimiter_whenNobodyWaits_hasNoTimer(t *testing.T) {
+	var end time.Duration
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		m := asyncio.NewLimiter(1, time.Hour)
+		var log []string
+		m.Acquire(ctx)
+		task := granted(ctx, m, &log, 1)
+		letWait(t, ctx)
+		task.Cancel()
+		err := new(asyncio.Event).Wait(ctx)
+		end = asyncio.RunningLoop(ctx).Time()
+		return err
+	}, asyncio.WithVirtualClock())
+	var deadlock *asyncio.DeadlockError
+	if !errors.As(err, &deadlock) || end >= time.Hour {
+		t.Errorf("after %v: %v; want a deadlock at once", end, err)
 	}
 }
