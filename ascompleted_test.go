@@ -3,7 +3,6 @@ package asyncio_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"runtime"
 	"slices"
@@ -394,5 +393,99 @@ func TestAsCompleted_isSeenInTheCallGraphAndInReports(t *testing.T) {
 		}).Await(ctx)
 		return err
 	})
-	wantText(t, report, fmt.Sprint("ranges waits for the next of a Future[int], a Future[int]"))
+	wantText(t, report, "ranges waits for the next of a Future[int], a Future[int]")
+}
+
+func TestAsCompleted_oneOfTwoTasksLeaves_theOtherIsStillTold(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		f := newFutures(ctx, 3)
+		var beside []*asyncio.Task[asyncio.None]
+		waitBeside := func() {
+			letWait(t, ctx)
+			beside = append(beside, asyncio.Go(ctx, func(ctx context.Context) error {
+				_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, f...)
+				return err
+			}))
+			letWait(t, ctx)
+		}
+		seq := asyncio.AsCompleted(ctx, f...)
+		ranger := func(n int) *asyncio.Task[[]*intFuture] {
+			return asyncio.CreateTask(ctx, func(context.Context) ([]*intFuture, error) { return take(seq, n) })
+		}
+		waitBeside()
+		a := ranger(1)
+		waitBeside()
+		b := ranger(9)
+		waitBeside()
+		for _, f := range f {
+			f.SetResult(1)
+			letWait(t, ctx)
+		}
+		got, err := a.Await(ctx)
+		wantGiven(t, "the one that leaves", got, err, f[0])
+		got, err = b.Await(ctx)
+		wantGiven(t, "the one that stays", got, err, f[1:]...)
+		for i, task := range beside {
+			if !task.Done() {
+				t.Errorf("number %d of those who wait beside them was not told", i)
+			}
+		}
+		return nil
+	})
+}
+
+// The iterator lends to a future what its watchers share; it must come back clean.
+func TestAsCompleted_rangedOverAgain_withAnotherWaiterBetween(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		f := newFutures(ctx, 3)
+		f[0].SetResult(1)
+		f[1].SetResult(1)
+		seq := asyncio.AsCompleted(ctx, f...)
+		var beside *asyncio.Task[asyncio.None]
+		for range seq { // which watches the last one
+			beside = asyncio.Go(ctx, func(ctx context.Context) error {
+				_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, f...)
+				return err
+			})
+			letWait(t, ctx)
+			break
+		}
+		beside.Cancel()
+		letWait(t, ctx)
+		asyncio.RunningLoop(ctx).CallSoon(func() { f[2].SetResult(1) })
+		got, err := take(seq, 9)
+		wantGiven(t, "AsCompleted", got, err, f[1], f[2])
+		return nil
+	})
+}
+
+func TestAsCompleted_theSliceChangedMeanwhile_givesWhatItWasGiven(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		f := newFuture[int](ctx)
+		f.SetResult(1)
+		given := []*intFuture{f}
+		seq := asyncio.AsCompleted(ctx, given...)
+		clear(given)
+		got, err := take(seq, 9)
+		wantGiven(t, "AsCompleted", got, err, f)
+		return nil
+	})
+}
+
+func TestAsCompleted_whatWasGiven_isNotKeptInMemory(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		seq, given := func() (iter.Seq2[*intFuture, error], weak.Pointer[intFuture]) {
+			f := newFutures(ctx, 2)
+			f[0].SetResult(1)
+			seq := asyncio.AsCompleted(ctx, f...)
+			take(seq, 1)
+			return seq, weak.Make(f[0])
+		}()
+		runtime.GC()
+		if given.Value() != nil {
+			t.Error("the iterator keeps a future that it has given")
+		}
+		runtime.KeepAlive(seq)
+		return nil
+	})
 }

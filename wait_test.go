@@ -432,3 +432,21 @@ func TestWait_costsAFewAllocationsWhateverTheNumber(t *testing.T) {
 		return nil
 	})
 }
+
+func TestWait_aCallbackAddedMeanwhile_runsAfterTheWaitHasEnded(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		f := newFutures(ctx, 2)
+		ran := 0
+		asyncio.RunningLoop(ctx).CallSoon(func() {
+			f[0].AddDoneCallback(func(*intFuture) { ran++ })
+			f[1].SetResult(1)
+		})
+		asyncio.Wait(ctx, asyncio.FirstCompleted, f...)
+		f[0].SetResult(1)
+		asyncio.Yield(ctx)
+		if ran != 1 {
+			t.Errorf("the callback ran %d times", ran)
+		}
+		return nil
+	})
+}
