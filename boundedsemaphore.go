@@ -38,7 +38,7 @@ func (b *BoundedSemaphore) Release() {
 	if b.semaphore.free >= b.permits {
 		panic(fmt.Sprintf("asyncio: BoundedSemaphore.Release: none of the %d permits is out", b.permits))
 	}
-	b.semaphore.Release()
+	b.semaphore.release()
 }
 
 // Do runs fn while it holds a permit, and gives that back however fn ends.

@@ -19,6 +19,15 @@ type Lock struct {
 // If ctx is done or ends first, Acquire returns its cause and the lock is not
 // taken.
 func (k *Lock) Acquire(ctx context.Context) error {
+	if k.owner == nil {
+		if k.owner = liveTask(ctx); k.owner != nil {
+			return nil
+		}
+	}
+	return k.acquire(ctx)
+}
+
+func (k *Lock) acquire(ctx context.Context) error {
 	w, err := running(ctx)
 	if err != nil {
 		return err
@@ -51,6 +60,10 @@ func (k *Lock) Release() {
 		panic("asyncio: Lock.Release: the lock is not held")
 	}
 	k.owner.scope.loop.check("Lock.Release")
+	if k.queue.head == nil {
+		k.owner = nil
+		return
+	}
 	k.handOn()
 }
 

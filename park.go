@@ -184,6 +184,16 @@ func running(ctx context.Context) (*worker, error) {
 	return t.w, nil
 }
 
+// liveTask returns the task that runs the caller, if ctx is a scope of that task
+// which has not ended; else nil, and running says why. It is the short way for
+// what need not wait.
+func liveTask(ctx context.Context) *task {
+	if s, ok := ctx.(*scope); ok && s.loop.on() && s.task == s.loop.current && s.ext.Load() == nil {
+		return s.task
+	}
+	return nil
+}
+
 // wait parks the task under ctx, in the line q if there is one.
 func (p *parking) wait(ctx context.Context, q *WaitQueue, what Waitable) error {
 	if q != nil && q.head != nil && q.head.State.task.scope.loop != p.task.scope.loop {

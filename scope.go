@@ -3,6 +3,7 @@ package asyncio
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -140,13 +141,7 @@ func (s *scope) explains(err error) bool {
 	}
 	// What most tasks return costs no search: that would grow the stack of each
 	// of a million tasks that are woken only to end.
-	switch cause.(type) {
-	case *TimeoutError, *siblingError, *interruptedError:
-		if err == cause {
-			return true
-		}
-	}
-	if err == context.Canceled {
+	if err == context.Canceled || reflect.TypeOf(cause).Kind() == reflect.Pointer && err == cause {
 		return true
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {

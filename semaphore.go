@@ -26,6 +26,16 @@ func NewSemaphore(n int) *Semaphore {
 // If ctx is done or ends first, Acquire returns its cause and no permit is
 // taken.
 func (s *Semaphore) Acquire(ctx context.Context) error {
+	if s.free > 0 {
+		if t := liveTask(ctx); t != nil && t.scope.loop == s.loop {
+			s.free--
+			return nil
+		}
+	}
+	return s.acquire(ctx)
+}
+
+func (s *Semaphore) acquire(ctx context.Context) error {
 	w, err := s.running(ctx)
 	if err != nil {
 		return err
@@ -51,9 +61,15 @@ func (s *Semaphore) TryAcquire() bool {
 // waits.
 func (s *Semaphore) Release() {
 	s.check("Semaphore.Release")
-	if s.queue.Wake(1) == 0 {
+	s.release()
+}
+
+func (s *Semaphore) release() {
+	if s.queue.head == nil {
 		s.free++
+		return
 	}
+	s.queue.Wake(1)
 }
 
 // Do runs fn while it holds a permit, and gives that back however fn ends.
