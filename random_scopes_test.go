@@ -43,6 +43,15 @@ func (p *program) timeout(ctx context.Context, depth int) error {
 		p.fault("a timeout of %v came after %v", d, p.loop.Time()-start)
 	}
 	p.say("timeout: %v", err)
+	return p.leave(ctx, err)
+}
+
+// leave goes on after a block that was cancelled, if nothing else was.
+func (p *program) leave(ctx context.Context, err error) error {
+	if ctx.Err() == nil && cancelled(err) {
+		p.got(err)
+		return nil
+	}
 	return err
 }
 
@@ -96,7 +105,7 @@ func (p *program) moved(ctx context.Context, depth int) error {
 		p.fault("%v returned %v", scope, err)
 	}
 	p.say("%v: %v", scope, err)
-	return err
+	return p.leave(ctx, err)
 }
 
 // cancelScope runs a block that a callback cancels.
@@ -107,7 +116,7 @@ func (p *program) cancelScope(ctx context.Context, depth int) error {
 	}
 	defer cancel(nil)
 	p.later(func() { cancel(nil) })
-	return p.block(inner, depth, false)
+	return p.leave(ctx, p.block(inner, depth, false))
 }
 
 // family is what somebody owns: it has to have ended before that one goes on.

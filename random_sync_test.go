@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -22,6 +23,7 @@ func (p *program) share() {
 	}
 	p.condition.Condition = asyncio.NewCondition(&p.condition.lock)
 	p.barrier.Barrier = asyncio.NewBarrier(2 + p.rnd.IntN(2))
+	p.barrier.since = map[context.Context]int{}
 	p.shareQueues()
 }
 
@@ -165,17 +167,17 @@ func (p *program) underCondition(ctx context.Context) error {
 	}
 	c.enter(p)
 	defer p.giveBack(func() { c.out--; c.Release() })
-	for range 1 + p.rnd.IntN(3) {
+	for range 1 + p.rnd.IntN(4) {
 		switch p.rnd.IntN(6) {
 		case 0, 1:
 			err = p.notified(ctx)
-		case 2:
+		case 2, 3:
 			err = p.sleep(ctx)
-		case 3:
-			c.notify(p, 1<<62, c.NotifyAll())
-		default:
+		case 4:
 			n := p.rnd.IntN(3)
 			c.notify(p, n, c.Notify(n))
+		default:
+			c.notify(p, 1<<62, c.NotifyAll())
 		}
 		if err != nil && p.rnd.IntN(4) > 0 {
 			return err
@@ -257,22 +259,24 @@ func (c *condition) atEnd(p *program) {
 type barrier struct {
 	*asyncio.Barrier
 	line
-	left   []int // the indices of those who have
-	breaks int   // how often it was reset or aborted
+	left   []int                   // the indices of those who have
+	breaks int                     // how often it was reset or aborted
+	since  map[context.Context]int // the last of these that does not concern a task
 }
 
 func (p *program) meet(ctx context.Context) error {
 	b := &p.barrier
-	broken, breaks, done := b.Broken(), b.breaks, ctx.Err() != nil
+	broken, done := b.Broken(), ctx.Err() != nil
 	own := context.WithValue(ctx, program{}.rnd, "barrier")
 	b.line = append(b.line, own)
+	b.since[own] = b.breaks
 	index, err := b.Wait(ctx)
 	i := slices.Index(b.line, own)
 	b.line = slices.Delete(b.line, i, i+1)
 	p.say("barrier: %d, %v", index, err)
 	switch {
 	case errors.Is(err, asyncio.ErrBrokenBarrier):
-		if !broken && breaks == b.breaks {
+		if !broken && b.since[own] == b.breaks {
 			p.fault("a barrier is broken that nobody has broken")
 		}
 		return nil
@@ -293,15 +297,32 @@ func (p *program) meet(ctx context.Context) error {
 
 func (p *program) breakBarrier(context.Context) error {
 	b := &p.barrier
+	if p.rnd.IntN(3) > 0 {
+		b.reset(p)
+		return nil
+	}
 	b.breaks++
 	b.left = nil // the others of that round fail
-	if p.rnd.IntN(3) == 0 {
-		b.Abort()
-		p.later(func() { b.breaks++; b.left = nil; b.Reset() })
-	} else {
-		b.Reset()
-	}
+	b.Abort()
+	p.later(func() { b.reset(p) })
 	return nil
+}
+
+// reset resets the barrier, which does not concern those who wait for the round
+// after one that is draining.
+func (b *barrier) reset(p *program) {
+	b.breaks++
+	b.left = nil
+	if strings.Contains(b.String(), "draining") && !p.foreign {
+		waiting := b.Waiting()
+		for _, ctx := range slices.Backward(b.line) {
+			if waiting > 0 && ctx.Err() == nil {
+				b.since[ctx] = b.breaks
+				waiting--
+			}
+		}
+	}
+	b.Reset()
 }
 
 func (b *barrier) atRest(p *program) {
