@@ -202,14 +202,17 @@ func TestSignalHandler_onSeveralLoops_eachIsCalled(t *testing.T) {
 
 func TestSignalHandler_withATaskThatWaits_isNoDeadlock_untilItIsRemoved(t *testing.T) {
 	var deadlock *asyncio.DeadlockError
+	var event asyncio.Event
 	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
-		var event asyncio.Event
-		loop := asyncio.RunningLoop(ctx)
-		loop.AddSignalHandler(syscall.SIGUSR1, func(os.Signal) { event.Set() })
-		loop.CallSoonThreadsafe(func() { kill(t, syscall.SIGUSR1) })
+		asyncio.RunningLoop(ctx).AddSignalHandler(syscall.SIGUSR1, func(os.Signal) { event.Set() })
+		go func() {
+			for range 5 { // by now it is known that nobody holds the Loop
+				runtime.GC()
+			}
+			kill(t, syscall.SIGUSR1)
+		}()
 		wantErr(t, "Wait", event.Wait(ctx), nil)
-		loop.RemoveSignalHandler(syscall.SIGUSR1)
-		loop = nil
+		asyncio.RunningLoop(ctx).RemoveSignalHandler(syscall.SIGUSR1)
 		event.Clear()
 		return event.Wait(ctx)
 	})

@@ -61,12 +61,17 @@ func TestLoop_stopped_theContextOfTheRunIsStillMains(t *testing.T) {
 	cause := errors.New("cause")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var got error
+	var never asyncio.Event
 	loop.CallSoon(loop.Stop)
-	err := loop.Run(ctx, func(ctx context.Context) error { got = asyncio.Sleep(ctx, time.Hour); return got })
+	err := loop.Run(ctx, func(ctx context.Context) error { got = never.Wait(ctx); return got })
 	wantErr(t, "Run", err, asyncio.ErrLoopStopped)
 	cancel(cause)
-	for got == nil && loop.RunOnce() {
-	}
+	wantErr(t, "the next run", loop.Run(t.Context(), func(ctx context.Context) error {
+		for got == nil && ctx.Err() == nil {
+			asyncio.Yield(ctx)
+		}
+		return nil
+	}), nil)
 	wantErr(t, "main", got, cause)
 }
 
