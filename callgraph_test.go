@@ -292,3 +292,32 @@ func ExampleCaptureCallGraph() {
 	// fetch waits for a timer
 	// awaited by parse in callgraph_test.go
 }
+
+func TestTask_startedByAnOwner_wasCreatedWhereThatWasCalled(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		want := ""
+		check := func(ctx context.Context) (int, error) {
+			if at := asyncio.CurrentTask(ctx).Created(); filepath.Base(at) != want {
+				t.Errorf("created at %s, want %s", at, want)
+			}
+			return 0, nil
+		}
+		nextLine := func() {
+			_, _, line, _ := runtime.Caller(1)
+			want = fmt.Sprintf("callgraph_test.go:%d", line+1)
+		}
+		nextLine()
+		asyncio.Gather(ctx, check)
+		nextLine()
+		asyncio.GatherResults(ctx, check)
+		nextLine()
+		asyncio.Gather3(ctx, check, check, check)
+		nextLine()
+		asyncio.Race(ctx, check)
+		nextLine()
+		asyncio.StaggeredRace(ctx, time.Second, check)
+		nextLine()
+		asyncio.Map(ctx, 1, slices.Values([]int{1}), func(ctx context.Context, _ int) (int, error) { return check(ctx) })
+		return nil
+	})
+}

@@ -60,7 +60,7 @@ func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T], origin
 			if fn == nil {
 				panic("asyncio: Gather: nil function")
 			}
-			tasks = append(tasks, spawn(g, fn, "Gather", nil, origin))
+			tasks = append(tasks, spawn(g, fn, origin))
 		}
 		return nil
 	})
@@ -91,7 +91,7 @@ func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx 
 			tasks = append(tasks, spawn(g, func(ctx context.Context) (B, error) {
 				defer room.Release()
 				return fn(ctx, a)
-			}, "Map", nil, origin))
+			}, origin))
 		}
 		return nil
 	})

@@ -169,12 +169,15 @@ func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 	if fn == nil {
 		panic("asyncio: Spawn: nil function")
 	}
-	return spawn(g, fn, "Spawn", opts, callerpc.Get())
+	t := &child[T]{Task: Task[T]{fn: fn}}
+	t.start(t, g, "Spawn", opts, callerpc.Get())
+	return &t.Task
 }
 
-func spawn[T any](g *TaskGroup, fn Coroutine[T], call string, opts []TaskOption, origin uintptr) *Task[T] {
+// spawn is [Spawn] for functions of this package that were called at origin.
+func spawn[T any](g *TaskGroup, fn Coroutine[T], origin uintptr) *Task[T] {
 	t := &child[T]{Task: Task[T]{fn: fn}}
-	t.start(t, g, call, opts, origin)
+	t.start(t, g, "Spawn", nil, origin)
 	return &t.Task
 }
 

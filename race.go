@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
 // Race runs the functions as tasks beside one another and returns the result of
@@ -17,8 +19,10 @@ import (
 // have ended, unless one of them succeeded nevertheless. With a result or a
 // cancellation to return, the errors of the tasks are dropped, but for panics:
 // those are reported through the exception handler.
+//
+//go:noinline
 func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {
-	r := &race[T]{winner: -1}
+	r := &race[T]{winner: -1, origin: callerpc.Get()}
 	err := r.run(ctx, "Race", 0, fns)
 	var none T
 	if r.winner < 0 && !r.cut(ctx, fns) {
@@ -54,8 +58,10 @@ func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {
 //
 // If ctx is cancelled, so are the tasks, and no more are started. Their errors,
 // and the next wait under ctx, say so.
+//
+//go:noinline
 func StaggeredRace[T any](ctx context.Context, delay time.Duration, fns ...Coroutine[T]) (v T, winner int, errs []error) {
-	r := &race[T]{winner: -1}
+	r := &race[T]{winner: -1, origin: callerpc.Get()}
 	err := r.run(ctx, "StaggeredRace", delay, fns)
 	if len(r.tasks) == 0 {
 		errs = make([]error, len(fns))
@@ -85,6 +91,7 @@ type race[T any] struct {
 	tasks   []*Task[T] // those started
 	watches []watch    // of the tasks
 	winner  int        // -1: none yet
+	origin  uintptr    // of the call
 	queue   WaitQueue  // of the calling task, while it starts them
 	timer   Timer      // for the next to start
 }
@@ -113,7 +120,7 @@ func (r *race[T]) run(ctx context.Context, call string, delay time.Duration, fns
 }
 
 func (r *race[T]) start(i int, fn Coroutine[T]) {
-	t := Spawn(&r.group, fn)
+	t := spawn(&r.group, fn, r.origin)
 	r.tasks = append(r.tasks, t)
 	w := &r.watches[i]
 	*w = watch{by: r, of: &t.future, index: i}
