@@ -37,6 +37,7 @@ type future struct {
 	state    futureState
 	observed bool   // somebody has seen how it ended, or will
 	listed   bool   // in watchesOf: has its place already
+	timed    bool   // made by After, so until it ends its timer is armed
 	id       uint32 // of a task, for its name
 }
 
@@ -147,6 +148,9 @@ func (f *Future[T]) SetResult(v T) error {
 	if err := f.settable("Future.SetResult"); err != nil {
 		return err
 	}
+	if f.timed {
+		f.disarm()
+	}
 	f.value = v
 	f.settle(f.loop, finished, nil)
 	return nil
@@ -161,6 +165,9 @@ func (f *Future[T]) SetError(err error) error {
 	if err := f.settable("Future.SetError"); err != nil {
 		return err
 	}
+	if f.timed {
+		f.disarm()
+	}
 	f.settle(f.loop, finished, err)
 	if !f.observed {
 		f.loop.watchFailure(&f.future, f, &failure{what: f.WaitName(), created: f.Created(), err: err})
@@ -174,6 +181,9 @@ func (f *Future[T]) Cancel(cause ...error) bool {
 	f.loop.check("Future.Cancel")
 	if f.state != pending {
 		return false
+	}
+	if f.timed {
+		f.disarm()
 	}
 	f.settle(f.loop, cancelled, causeOf(cause))
 	return true

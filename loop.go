@@ -39,7 +39,8 @@ type loop struct {
 	steps     uint64
 	nextID    uint32
 	tasks     int // not yet ended
-	threads   int // calls of ToThread that are under way
+	threads   int // calls of ToThread that are under way and awaited
+	calls     threadCalls
 	outside   int // waits for what happens outside the loop
 	foreigns  []*foreign
 

@@ -16,6 +16,7 @@ type config struct {
 	maxThreads int
 	isVirtual  bool
 	factory    TaskFactory
+	execute    func(work func())
 }
 
 // An Option changes how a loop is made.
@@ -47,8 +48,8 @@ func WithPoller(name string) Option { return func(c *config) { c.pollerName = na
 // 100 ms by default; 0 turns the watchdog off.
 func WithWatchdog(limit time.Duration) Option { return func(c *config) { c.watchdog = limit } }
 
-// WithInterrupt says whether Run cancels its main task on Ctrl-C, and whether
-// that ends RunForever, as it does by default.
+// WithInterrupt says whether Run cancels its main task on Ctrl-C, as it does by
+// default.
 func WithInterrupt(on bool) Option { return func(c *config) { c.interrupt = on } }
 
 // WithThreadLimit sets how many calls of [ToThread] may run at once. The

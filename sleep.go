@@ -3,6 +3,7 @@ package asyncio
 import (
 	"context"
 	"time"
+	"unsafe"
 )
 
 // Sleep suspends the task for d on the loop's clock. A d of zero or less yields
@@ -67,24 +68,32 @@ func causeNow(ctx context.Context) error {
 
 // afterFuture is a future and its timer in one allocation.
 type afterFuture[T any] struct {
-	Future[T]
-	timer Timer
+	Future[T] // first: see disarm
+	timer     Timer
 }
 
 func (f *afterFuture[T]) fire(*Timer) {
-	if f.state == pending {
-		f.settle(f.loop, finished, nil)
-	}
+	f.settle(f.loop, finished, nil)
+}
+
+// disarm stops the timer of a future that After has made and that ends before
+// its time. Its address is that of the afterFuture: so other futures need no
+// room for a way to their timer.
+func (f *Future[T]) disarm() {
+	a := (*afterFuture[T])(unsafe.Pointer(f))
+	a.value = *new(T)
+	a.loop.timers.disarm(&a.timer)
 }
 
 // After returns a future that gets the value v after d. It needs no coroutine:
 // a million of them cost some 150 MB, and no stacks.
 //
-// It is not bound to ctx, which only says on which loop; cancel the future to
-// end it early.
+// It is not bound to ctx, which only says on which loop. Cancel the future to
+// end it early, or set it: that disarms the timer and leaves nothing behind.
 func After[T any](ctx context.Context, d time.Duration, v T) *Future[T] {
 	l := loopOf("After", ctx)
 	f := &afterFuture[T]{Future: Future[T]{loop: l, value: v}}
+	f.timed = true
 	f.timer = newTimer(l, f)
 	f.timer.when = addTime(l.now(), d)
 	l.timers.arm(&f.timer)

@@ -136,3 +136,47 @@ func TestSleep_endedEarly_itsTimerDoesNotEndAnotherWait(t *testing.T) {
 		return nil
 	})
 }
+
+func TestAfter_endedBeforeItsTime_leavesNoTimerBehind(t *testing.T) {
+	boom := errors.New("boom")
+	for name, end := range map[string]func(f *asyncio.Future[string]) bool{
+		"Cancel":    func(f *asyncio.Future[string]) bool { return f.Cancel() },
+		"SetResult": func(f *asyncio.Future[string]) bool { return f.SetResult("early") == nil },
+		"SetError":  func(f *asyncio.Future[string]) bool { return f.SetError(boom) == nil },
+	} {
+		loop := clockLoop(t)
+		var f *asyncio.Future[string]
+		loop.CallSoon(func() {
+			f = asyncio.After(loop.Context(), time.Hour, "late")
+			if !end(f) || end(f) {
+				t.Errorf("%s: not once", name)
+			}
+		})
+		runAll(loop)
+		if loop.Time() != 0 {
+			t.Errorf("%s: the timer is still armed; the time is %v", name, loop.Time())
+		}
+		v, err := f.Result()
+		got := map[string]struct {
+			v   string
+			err error
+		}{"Cancel": {"", context.Canceled}, "SetResult": {"early", nil}, "SetError": {"", boom}}[name]
+		if v != got.v || err != got.err {
+			t.Errorf("%s: %q, %v", name, v, err)
+		}
+	}
+}
+
+func TestAfter_cancelledAfterItsTime_keepsItsValue(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		f := asyncio.After(ctx, time.Hour, "x")
+		asyncio.Sleep(ctx, time.Hour)
+		if f.Cancel() || f.SetResult("y") == nil {
+			t.Error("it ended twice")
+		}
+		if v, err := f.Await(ctx); v != "x" || err != nil {
+			t.Errorf("got %q, %v", v, err)
+		}
+		return nil
+	})
+}

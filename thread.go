@@ -42,12 +42,21 @@ func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, 
 	if limit == nil {
 		limit = l.limiter
 	}
+	if l.calls.refused && causeNow(ctx) == nil {
+		return zero, ErrThreadsShutDown
+	}
+	l.calls.n++
 	if err := limit.free.Acquire(ctx); err != nil {
+		l.calls.end()
 		return zero, err
 	}
 	c := &threadCall[T]{loop: l, limit: limit}
 	l.threads++
-	go c.run(fn)
+	if l.execute == nil {
+		go c.run(fn)
+	} else {
+		c.submit(fn)
+	}
 	if err := w.State.wait(ctx, &c.waiter, waitThread); err != nil {
 		c.abandon()
 		return zero, err
@@ -67,7 +76,7 @@ type threadCall[T any] struct {
 	abandoned bool
 }
 
-// run calls fn on the goroutine that was made for it.
+// run calls fn. It is on the goroutine that was made for it, or an executor's.
 func (c *threadCall[T]) run(fn func() (T, error)) {
 	c.err = ErrGoexit // if fn calls runtime.Goexit nothing else is set
 	defer func() {
@@ -98,6 +107,7 @@ func (c *threadCall[T]) done() {
 		c.loop.threads--
 	}
 	c.limit.free.Release()
+	c.loop.calls.end()
 	taken := c.waiter.Wake(1) == 1
 	if p, ok := c.err.(*PanicError); ok && !taken {
 		c.loop.exception(ExceptionInfo{Message: "a call in a thread panicked after its task had been cancelled", Err: p})

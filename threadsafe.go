@@ -2,19 +2,27 @@ package asyncio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"sync"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
 )
 
-// A Submission is a coroutine's result, for a goroutine that is not the loop.
+// A Submission is the result of a coroutine that was started on a loop from
+// outside it. A goroutine waits for it by Wait, a coroutine of any loop by
+// Await. Its methods may be called anywhere.
 type Submission[T any] struct {
 	loop  *loop
 	done  chan struct{}
 	value T
 	err   error
 	task  *Task[T] // loop only
+
+	mu       sync.Mutex
+	awaiters []*awaiter // nil once it is done
 
 	origin uintptr // where it was asked for
 }
@@ -66,17 +74,25 @@ func (t *submitted[T]) ended() { t.to.end(t.value, t.err) }
 
 func (s *Submission[T]) end(v T, err error) {
 	s.value, s.err = v, err
+	s.mu.Lock()
 	close(s.done)
+	awaiters := s.awaiters
+	s.awaiters = nil
+	s.mu.Unlock()
+	for _, a := range awaiters {
+		a.loop.post(a.wake) // a loop that has ended has no need to know
+	}
 }
 
 // Wait blocks the goroutine until the result is there, or ctx is done: then it
 // returns the cause of that, and the task goes on.
 //
 // On the loop itself, Wait would block what it waits for; it returns an error.
+// Coroutines have Await.
 func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 	var zero T
 	if s.loop.on() {
-		return zero, fmt.Errorf("asyncio: Submission.Wait: called on the event loop, which it would block; await a task instead")
+		return zero, fmt.Errorf("asyncio: Submission.Wait: called on the event loop, which it would block; use Await")
 	}
 	select {
 	case <-s.done:
@@ -89,6 +105,81 @@ func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 	}
 	return s.value, s.err
 }
+
+// Await waits until the result is there and returns it, on a coroutine of any
+// loop, the submission's own or another one (asyncio.wrap_future). It needs no
+// goroutine. A result that is there already it gives at once, whatever the state
+// of ctx.
+//
+// What another loop does is outside to this one: a wait for it is no deadlock,
+// and a virtual clock does not stand still for it.
+//
+// If ctx ends first, Await returns its cause; the task goes on, and its result
+// is there for others. Cancel is what ends the task.
+func (s *Submission[T]) Await(ctx context.Context) (T, error) {
+	w, err := running(ctx)
+	if err == nil {
+		err = s.await(ctx, w)
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return s.value, s.err
+}
+
+// await returns an error of the wait only.
+func (s *Submission[T]) await(ctx context.Context, w *worker) error {
+	t := w.State.task
+	a := &awaiter{loop: t.scope.loop}
+	if a.loop == s.loop && s.task != nil && &s.task.task == t {
+		return errors.New("asyncio: Submission.Await: a task cannot await itself")
+	}
+	if !s.enlist(a) {
+		return nil
+	}
+	if a.loop != s.loop {
+		a.loop.outside++
+		defer func() { a.loop.outside-- }()
+	}
+	err := w.State.wait(ctx, &a.line, waitSubmission)
+	if err != nil {
+		s.strike(a)
+	}
+	return err
+}
+
+// enlist lets a be told of the end, and reports false if that has come.
+func (s *Submission[T]) enlist(a *awaiter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.done:
+		return false
+	default:
+		s.awaiters = append(s.awaiters, a)
+		return true
+	}
+}
+
+// strike takes enlist back.
+func (s *Submission[T]) strike(a *awaiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.awaiters, a); i >= 0 {
+		s.awaiters = slices.Delete(s.awaiters, i, i+1)
+	}
+}
+
+// awaiter is a task that awaits a submission, which may be another loop's.
+type awaiter struct {
+	loop *loop // the task's
+	line WaitQueue
+}
+
+func (a *awaiter) wake() { a.line.Wake(1) }
+
+var waitSubmission Waitable = waitFor("a Submission")
 
 // Done returns a channel that is closed when there is a result.
 func (s *Submission[T]) Done() <-chan struct{} { return s.done }
