@@ -76,24 +76,40 @@ func (q *conveyor) isDown(p *program, err error) bool {
 	return down
 }
 
+func (p *program) item() int {
+	p.serial++
+	return 1000*p.rnd.IntN(4) + p.serial
+}
+
+func (p *program) tryPut(q *conveyor) {
+	item := p.item()
+	if err := q.TryPut(item); err == nil {
+		p.added(q, item)
+	}
+}
+
 func (p *program) put(ctx context.Context) error {
 	q := p.queue()
-	p.serial++
-	item := 1000*p.rnd.IntN(4) + p.serial
-	down := false
 	if p.rnd.IntN(4) == 0 {
-		if err := q.TryPut(item); err != nil {
-			return nil
-		}
-	} else if err := p.inLine("put", !q.Full() || q.down, q, &q.putters, ctx, func() error {
+		p.tryPut(q)
+		return nil
+	}
+	item, down := p.item(), false
+	err := p.inLine("put", !q.Full() || q.down, q, &q.putters, ctx, func() error {
 		err := q.Put(ctx, item)
 		if down = q.isDown(p, err); down {
 			return nil
 		}
 		return err
-	}); err != nil || down {
-		return err
+	})
+	if err == nil && !down {
+		p.added(q, item)
 	}
+	return err
+}
+
+// added notes that an item was put.
+func (p *program) added(q *conveyor, item int) {
 	if q.down {
 		p.fault("%v took an item", q)
 	}
@@ -102,7 +118,6 @@ func (p *program) put(ctx context.Context) error {
 	if n := len(q.items); q.Limit() > 0 && n > q.Limit() {
 		p.fault("%d items in a queue for %d", n, q.Limit())
 	}
-	return nil
 }
 
 func (p *program) get(ctx context.Context) error {
@@ -186,6 +201,9 @@ func (p *program) join(ctx context.Context) error {
 func (p *program) shutDown(context.Context) error {
 	kind := p.rnd.IntN(len(p.queues))
 	q, immediate := p.queues[kind], p.rnd.IntN(2) == 0
+	for range p.rnd.IntN(4) {
+		p.tryPut(q) // it may be promised to somebody
+	}
 	promised := len(q.items) - q.Len()
 	q.down = true
 	q.Shutdown(immediate)
