@@ -291,3 +291,28 @@ func TestSubmissionAwait_onceItHasReturned_nothingIsExpectedFromOutside(t *testi
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSubmissionAwait_cancelledOften_leavesNothingBehind(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		var never asyncio.Event
+		s := asyncio.RunThreadsafe(asyncio.RunningLoop(ctx), func(ctx context.Context) (int, error) { return 0, never.Wait(ctx) })
+		objects := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapObjects
+		}
+		before := objects()
+		for range 20000 {
+			own, cancel := asyncio.WithCancel(ctx)
+			asyncio.RunningLoop(ctx).CallSoon(func() { cancel(nil) })
+			if _, err := s.Await(own); err != context.Canceled {
+				return err
+			}
+		}
+		if after := objects(); after > before+10000 {
+			t.Errorf("%d objects are left", after-before)
+		}
+		return nil
+	})
+}
