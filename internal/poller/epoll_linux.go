@@ -29,6 +29,7 @@ type epoll struct {
 	events  [eventsPerPoll]unix.EpollEvent
 	state   atomic.Uint32 // of the wake-up: awake, blocked, woken
 	noNanos bool          // the kernel has no epoll_pwait2
+	due     []*alwaysReady
 
 	mu     sync.Mutex // guards wake against being closed while Wake writes to it
 	wake   int
@@ -63,11 +64,14 @@ func newEpoll() (Poller, error) {
 }
 
 func (p *epoll) Name() string { return "epoll" }
-func (p *epoll) Len() int     { return p.table.n }
+func (p *epoll) Len() int     { return p.table.n + len(p.due) }
 
 func (p *epoll) Wait(timeout time.Duration) (int, error) {
 	if p.closed.Load() {
 		return 0, ErrClosed
+	}
+	if len(p.due) > 0 {
+		timeout = 0
 	}
 	n, errno := p.poll()
 	if n == 0 && errno == 0 && timeout != 0 {
@@ -79,7 +83,7 @@ func (p *epoll) Wait(timeout time.Duration) (int, error) {
 	if errno != 0 && errno != unix.EINTR {
 		return 0, os.NewSyscallError("epoll_wait", errno)
 	}
-	return p.dispatch(p.events[:n]), nil
+	return p.dispatch(p.events[:n]) + p.dispatchDue(), nil
 }
 
 func (p *epoll) dispatch(events []unix.EpollEvent) (ready int) {
@@ -89,8 +93,8 @@ func (p *epoll) dispatch(events []unix.EpollEvent) (ready int) {
 		writable = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
 	)
 	for i := range events {
-		s := p.table.get(int(events[i].Fd))
-		if s == nil {
+		w := p.table.get(int(events[i].Fd))
+		if w == nil {
 			continue // the wake-up, or closed by an owner earlier in this batch
 		}
 		var m Mode
@@ -100,7 +104,7 @@ func (p *epoll) dispatch(events []unix.EpollEvent) (ready int) {
 		if events[i].Events&writable != 0 {
 			m |= Write
 		}
-		s.ready(m, events[i].Events&hangup != 0)
+		w.ready(m, events[i].Events&hangup != 0)
 		ready++
 	}
 	return ready
@@ -173,24 +177,28 @@ func (p *epoll) Close() error {
 	return errors.Join(unix.Close(p.wake), unix.Close(p.fd))
 }
 
-func (p *epoll) register(s *fdSocket) error {
-	ev := unix.EpollEvent{Events: interest, Fd: int32(s.fd)}
-	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, s.fd, &ev); err != nil {
-		return os.NewSyscallError("epoll_ctl", err)
+func (p *epoll) register(w *watched) error {
+	if err := p.control(unix.EPOLL_CTL_ADD, w.fd, interest); err != nil {
+		return err
 	}
-	p.table.add(s)
+	p.table.add(w)
 	return nil
 }
 
-func (p *epoll) deregister(s *fdSocket, shared bool) {
+func (p *epoll) deregister(w *watched, shared bool) {
 	if p.closed.Load() {
 		return
 	}
-	p.table.remove(s)
-	if shared {
+	mine := p.table.remove(w)
+	if mine && shared {
 		// The kernel forgets a descriptor when its last duplicate is closed, and that may be later than ours.
-		_ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, s.fd, nil)
+		_ = p.control(unix.EPOLL_CTL_DEL, w.fd, 0)
 	}
+}
+
+func (p *epoll) control(op, fd int, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(fd)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, op, fd, &ev))
 }
 
 func (p *epoll) Listen(network, address string, o *Options) (Socket, error) {

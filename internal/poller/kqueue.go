@@ -86,8 +86,8 @@ func (p *kqueue) dispatch(events []unix.Kevent_t) (ready int) {
 		if ev.Filter == unix.EVFILT_USER {
 			continue
 		}
-		s := p.table.get(int(ev.Ident))
-		if s == nil {
+		w := p.table.get(int(ev.Ident))
+		if w == nil {
 			continue // closed by an owner earlier in this batch
 		}
 		m := Read
@@ -98,7 +98,7 @@ func (p *kqueue) dispatch(events []unix.Kevent_t) (ready int) {
 		if hangup && ev.Fflags != 0 { // an error, which both directions have to see
 			m = Read | Write
 		}
-		s.ready(m, hangup)
+		w.ready(m, hangup)
 		ready++
 	}
 	return ready
@@ -133,22 +133,22 @@ func (p *kqueue) change(ident, filter, flags int, fflags uint32) error {
 	return os.NewSyscallError("kevent", err)
 }
 
-func (p *kqueue) register(s *fdSocket) error {
-	err := p.change(s.fd, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0)
-	if err == nil && !s.listening {
-		err = p.change(s.fd, unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR, 0)
+func (p *kqueue) register(w *watched) error {
+	err := p.change(w.fd, unix.EVFILT_READ, unix.EV_ADD|unix.EV_CLEAR, 0)
+	if err == nil && !w.listening {
+		err = p.change(w.fd, unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_CLEAR, 0)
 	}
 	if err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: the peer has gone already; the read event says so
 		return err
 	}
-	p.table.add(s)
+	p.table.add(w)
 	return nil
 }
 
 // deregister leaves the kernel's part to close, which forgets this descriptor though it has duplicates.
-func (p *kqueue) deregister(s *fdSocket, _ bool) {
+func (p *kqueue) deregister(w *watched, _ bool) {
 	if !p.closed.Load() {
-		p.table.remove(s)
+		p.table.remove(w)
 	}
 }
 

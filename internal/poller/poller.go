@@ -46,6 +46,10 @@ type Poller interface {
 	Listen(network, address string, o *Options) (Socket, error)
 	// Dial begins to connect; Socket.Connect tells how it ended.
 	Dial(network string, remote net.Addr, o *Options) (Socket, error)
+	// Watch watches a descriptor of any kind (a pipe, a terminal, a pidfd, a socket from elsewhere), which stays its
+	// owner's. It is errors.ErrUnsupported on systems that cannot wait for any descriptor. It may be that one is
+	// refused that is watched here already.
+	Watch(fd int, o Owner, t Trigger) (Watch, error)
 }
 
 // Options are set on a socket before it connects or listens. Accepted sockets have those of their listener.
@@ -100,6 +104,29 @@ type Socket interface {
 	// Abort cuts the connection off and ends every Block, from any goroutine. Close must follow.
 	Abort()
 	// Close belongs to the loop while it runs. Ready may still be called once afterwards.
+	Close() error
+}
+
+// Trigger is when a Watch that is armed calls Ready.
+type Trigger bool
+
+const (
+	// Level: once for each Arm, as soon as the descriptor is ready, which it may have been before.
+	Level Trigger = false
+	// Edge: when it becomes ready, for who first tries and then arms. Arm costs little or nothing then.
+	Edge Trigger = true
+)
+
+// Watch is a descriptor that is watched. All is the loop's. What is always ready, as a regular file is, or broken, is
+// ready in the next Wait.
+type Watch interface {
+	// Arm asks for Ready in direction m, or both.
+	Arm(m Mode) error
+	// Read and Write are tries on a descriptor that does not block. They are for Edge, and know what has come of those
+	// before. Read returns io.EOF at the end.
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	// Close ends the watch and leaves the descriptor open. It comes before that is closed.
 	Close() error
 }
 

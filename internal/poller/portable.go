@@ -23,8 +23,8 @@ type portable struct {
 }
 
 type completion struct {
-	s *netSocket
-	m Mode
+	owner Owner
+	m     Mode
 }
 
 func newPortable() (Poller, error) {
@@ -65,7 +65,7 @@ func (p *portable) deliver() (int, error) {
 	p.mu.Unlock()
 	for i, c := range done {
 		p.pending.Add(-1)
-		c.s.owner.Ready(c.m)
+		c.owner.Ready(c.m)
 		done[i] = completion{}
 	}
 	p.spare = done
@@ -75,14 +75,14 @@ func (p *portable) deliver() (int, error) {
 // start counts an operation that ends in post.
 func (p *portable) start() { p.pending.Add(1) }
 
-func (p *portable) post(s *netSocket, m Mode) {
-	if s.owner == nil { // nobody on the loop has armed it
+func (p *portable) post(o Owner, m Mode) {
+	if o == nil { // nobody on the loop has armed it
 		p.pending.Add(-1)
 		return
 	}
 	p.mu.Lock()
 	if !p.closed {
-		p.done = append(p.done, completion{s, m})
+		p.done = append(p.done, completion{o, m})
 	}
 	p.mu.Unlock()
 	p.Wake()

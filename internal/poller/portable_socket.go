@@ -171,7 +171,7 @@ func (s *netSocket) Arm(m Mode) error {
 		s.armLocked(one)
 		if s.availableLocked(one) { // its completion may have been delivered already
 			s.p.start()
-			s.p.post(s, one)
+			s.p.post(s.owner, one)
 		}
 	}
 	return nil
@@ -274,7 +274,7 @@ func (s *netSocket) complete(m Mode, set func()) {
 	set()
 	s.changed.Broadcast()
 	s.mu.Unlock()
-	s.p.post(s, m)
+	s.p.post(s.owner, m)
 }
 
 // bare takes package net's description off: the socket's owner puts its own on.

@@ -16,23 +16,15 @@ import (
 
 // registry is what epoll and kqueue do for their sockets.
 type registry interface {
-	register(s *fdSocket) error
+	register(w *watched) error
 	// deregister is told whether the descriptor has had duplicates.
-	deregister(s *fdSocket, shared bool)
+	deregister(w *watched, shared bool)
 }
 
 // fdSocket is a socket of a poller that reports readiness.
 type fdSocket struct {
-	reg   registry
-	owner Owner
-
-	// The loop's. Other goroutines read fd under mu.
-	fd         int // -1 after Close
-	registered bool
-	listening  bool
-	readable   bool // false: emptied since the last edge, so a try is in vain
-	writable   bool // the same for a full one
-	hangup     bool // the end has been reported: there will be no more edges, so each try asks the kernel
+	reg registry
+	watched
 
 	local, remote net.Addr
 	file          socketFile
@@ -44,7 +36,7 @@ type fdSocket struct {
 }
 
 func newFDSocket(reg registry, fd int) *fdSocket {
-	return &fdSocket{reg: reg, fd: fd, readable: true, writable: true}
+	return &fdSocket{reg: reg, watched: newWatched(fd)}
 }
 
 func (s *fdSocket) SetOwner(o Owner)     { s.owner = o }
@@ -59,18 +51,11 @@ func (s *fdSocket) Arm(Mode) error {
 		return net.ErrClosed
 	}
 	// Whatever is ready by now gives an event, so nothing falls between the try before and this.
-	if err := s.reg.register(s); err != nil {
+	if err := s.reg.register(&s.watched); err != nil {
 		return err
 	}
 	s.registered = true
 	return nil
-}
-
-func (s *fdSocket) ready(m Mode, hangup bool) {
-	s.readable = s.readable || m&Read != 0
-	s.writable = s.writable || m&Write != 0
-	s.hangup = s.hangup || hangup
-	s.owner.Ready(m)
 }
 
 func (s *fdSocket) Read(p []byte) (int, error) {
@@ -345,7 +330,7 @@ func (s *fdSocket) Close() error {
 		return net.ErrClosed
 	}
 	if s.registered {
-		s.reg.deregister(s, s.dup != nil)
+		s.reg.deregister(&s.watched, s.dup != nil)
 		s.registered = false
 	}
 	s.file.remove()

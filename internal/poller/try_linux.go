@@ -25,6 +25,10 @@ func sysPeek(fd int) error {
 	return err
 }
 
+// fileRead and fileWrite are for descriptors that are no sockets.
+func fileRead(fd int, p []byte) (int, error)  { return rawIO(syscall.SYS_READ, fd, p, 0) }
+func fileWrite(fd int, p []byte) (int, error) { return rawIO(syscall.SYS_WRITE, fd, p, 0) }
+
 // long is how much takes the kernel long enough to copy, some 10 µs, that the garbage collector should not wait for it.
 const long = 64 << 10
 

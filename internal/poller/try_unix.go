@@ -13,6 +13,9 @@ import (
 func sysRead(fd int, p []byte) (int, error)  { return syscall.Read(fd, p) }
 func sysWrite(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
 
+func fileRead(fd int, p []byte) (int, error)  { return syscall.Read(fd, p) }
+func fileWrite(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
+
 // sysPeek leaves what there is to read.
 func sysPeek(fd int) error {
 	var p [1]byte
