@@ -5,10 +5,10 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A Conn is a TCP or Unix stream connection of a loop, and a net.Conn for everybody: see the package's
@@ -24,8 +24,8 @@ type Conn struct {
 	closed           atomic.Bool
 	streak           int32             // calls since one had to wait; the loop's
 	readers, writers asyncio.WaitQueue // the loop's
-	sending          order             // whose turn it is to write, in either world
-	in, out          deadline          // the loop's
+	sending          worlds.Lock       // whose turn it is to write, in either world
+	in, out          worlds.Deadline   // the loop's
 
 	onReadable func() // at most once; the loop's
 	onWritable func() // each time; the loop's
@@ -120,14 +120,14 @@ func (c *Conn) tryRead(ctx context.Context, p []byte) (int, error) {
 }
 
 // may reports why the next step of a Read or Write may not be taken.
-func (c *Conn) may(ctx context.Context, q *asyncio.WaitQueue, d *deadline) error {
+func (c *Conn) may(ctx context.Context, q *asyncio.WaitQueue, d *worlds.Deadline) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
 	if ctx.Err() != nil {
 		return q.WaitIO(ctx, (*readWait)(c)) // lets others run, and returns the cause
 	}
-	if d.expired {
+	if d.Expired() {
 		return errDeadline
 	}
 	return nil
@@ -157,11 +157,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if ctx == nil {
 		return c.writeForeign(p)
 	}
-	if err := c.sending.acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
+	if err := c.sending.Acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
 		return 0, c.fail("write", err)
 	}
 	n, err := c.writeAll(ctx, p)
-	c.sending.release(c.loop)
+	c.sending.Release(c.loop)
 	return n, c.fail("write", err)
 }
 
@@ -213,8 +213,8 @@ func (c *Conn) shut() error {
 	if c.remove != nil {
 		c.remove()
 	}
-	c.in.stop()
-	c.out.stop()
+	c.in.Stop()
+	c.out.Stop()
 	err := c.sock.Close()
 	c.Ready(poller.Read | poller.Write)
 	return err
@@ -247,7 +247,7 @@ func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.sock.SyscallCon
 // Readable reports whether a Read would return at once, with data, the end or an error. It takes nothing and never
 // waits. On the loop only.
 func (c *Conn) Readable() bool {
-	return c.closed.Load() || c.in.expired || c.sock.Peek() != poller.ErrAgain
+	return c.closed.Load() || c.in.Expired() || c.sock.Peek() != poller.ErrAgain
 }
 
 // OnReadable lets the loop call fn, once, when a Read would return at once: data has come, or the peer has gone, or
@@ -282,18 +282,4 @@ func (c *readWait) WaitName() string {
 
 func (c *writeWait) WaitName() string {
 	return "write to " + c.network + " " + addrString(c.sock.RemoteAddr())
-}
-
-// deadline is one direction's, on the loop's clock.
-type deadline struct {
-	expired bool
-	set     atomic.Uint32  // counts SetDeadline calls, so that the last one wins
-	timer   *asyncio.Timer // made at the first deadline, then re-armed
-	at      time.Time
-}
-
-func (d *deadline) stop() {
-	if d.timer != nil {
-		d.timer.Stop()
-	}
 }

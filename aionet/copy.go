@@ -80,15 +80,15 @@ func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 		if c.loop.OnLoop() {
 			return 0, c.fail("write", ErrWouldWait)
 		}
-		c.sending.acquireForeign()
-		defer c.sending.release(c.loop)
+		c.sending.AcquireForeign()
+		defer c.sending.Release(c.loop)
 		sent, err = c.sendFileForeign(f, n)
 		return sent, c.fail("write", err)
 	}
-	if err := c.sending.acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
+	if err := c.sending.Acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
 		return 0, c.fail("write", err)
 	}
-	defer c.sending.release(c.loop)
+	defer c.sending.Release(c.loop)
 	if err := c.may(ctx, &c.writers, &c.out); err != nil {
 		return 0, c.fail("write", err)
 	}
@@ -120,7 +120,7 @@ func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (se
 	defer mu.Unlock()
 	over = true
 	if stopped {
-		c.sock.SetDeadline(poller.Write, c.out.at)
+		c.sock.SetDeadline(poller.Write, c.out.Time())
 		if errors.Is(err, errDeadline) {
 			err = context.Cause(ctx)
 		}

@@ -28,8 +28,8 @@ func (c *Conn) writeForeign(p []byte) (done int, err error) {
 	if c.loop.OnLoop() {
 		return c.writeInCallback(p)
 	}
-	c.sending.acquireForeign()
-	defer c.sending.release(c.loop)
+	c.sending.AcquireForeign()
+	defer c.sending.Release(c.loop)
 	if c.closed.Load() {
 		return 0, c.fail("write", errClosed)
 	}
@@ -53,7 +53,7 @@ func (c *Conn) readInCallback(p []byte) (int, error) {
 	if c.closed.Load() {
 		return 0, c.fail("read", errClosed)
 	}
-	if c.in.expired {
+	if c.in.Expired() {
 		return 0, c.fail("read", errDeadline)
 	}
 	n, err := c.sock.Read(p)
@@ -67,13 +67,13 @@ func (c *Conn) writeInCallback(p []byte) (int, error) {
 	if c.closed.Load() {
 		return 0, c.fail("write", errClosed)
 	}
-	if c.out.expired {
+	if c.out.Expired() {
 		return 0, c.fail("write", errDeadline)
 	}
-	if !c.sending.tryAcquire() {
+	if !c.sending.TryAcquire() {
 		return 0, c.fail("write", ErrWouldWait)
 	}
-	defer c.sending.release(c.loop)
+	defer c.sending.Release(c.loop)
 	done := 0
 	for done < len(p) {
 		n, err := c.sock.Write(p[done:])

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A TLSConn is TLS over a [Conn], by crypto/tls, for coroutines and goroutines alike.
@@ -25,7 +26,7 @@ type TLSConn struct {
 	queue *writeQueue
 	tls   *tls.Conn
 
-	reading, writing, shaking order // one at a time in crypto/tls, each with loop-aware waiting
+	reading, writing, shaking worlds.Lock // one at a time in crypto/tls, each with loop-aware waiting
 	shaken                    atomic.Bool
 	closing                   sync.Once
 	closeErr                  error
@@ -101,10 +102,10 @@ func (t *TLSConn) HandshakeContext(ctx context.Context) error {
 }
 
 func (t *TLSConn) shake(ctx context.Context) error {
-	if err := t.shaking.acquire(ctx, t.conn.loop, t); err != nil {
+	if err := t.shaking.Acquire(ctx, t.conn.loop, t); err != nil {
 		return err
 	}
-	defer t.shaking.release(t.conn.loop)
+	defer t.shaking.Release(t.conn.loop)
 	return t.shakeOnce(context.Background()) // the running block ends it
 }
 
@@ -112,8 +113,8 @@ func (t *TLSConn) shakeForeign(ctx context.Context) error {
 	if t.conn.loop.OnLoop() {
 		return ErrWouldWait
 	}
-	t.shaking.acquireForeign()
-	defer t.shaking.release(t.conn.loop)
+	t.shaking.AcquireForeign()
+	defer t.shaking.Release(t.conn.loop)
 	return t.shakeOnce(ctx)
 }
 
@@ -137,17 +138,17 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 	}
 	l := t.conn.loop
 	if ctx := l.CurrentContext(); ctx != nil {
-		if err := t.reading.acquire(ctx, l, t); err != nil {
+		if err := t.reading.Acquire(ctx, l, t); err != nil {
 			return 0, t.conn.fail("read", err)
 		}
 	} else if l.OnLoop() {
-		if !t.reading.tryAcquire() {
+		if !t.reading.TryAcquire() {
 			return 0, t.conn.fail("read", ErrWouldWait)
 		}
 	} else {
-		t.reading.acquireForeign()
+		t.reading.AcquireForeign()
 	}
-	defer t.reading.release(l)
+	defer t.reading.Release(l)
 	n, err := t.tls.Read(p)
 	if err != nil && err != io.EOF && t.queue.isClosing() {
 		err = t.conn.fail("read", errClosed)
@@ -164,21 +165,21 @@ func (t *TLSConn) Write(p []byte) (int, error) {
 	}
 	l := t.conn.loop
 	if ctx := l.CurrentContext(); ctx != nil {
-		if err := t.writing.acquire(ctx, l, (*writeWait)(t.conn)); err != nil {
+		if err := t.writing.Acquire(ctx, l, (*writeWait)(t.conn)); err != nil {
 			return 0, t.conn.fail("write", err)
 		}
-		defer t.writing.release(l)
+		defer t.writing.Release(l)
 		return t.write(p, func() error { return t.queue.waitForRoom(ctx) }, noWait)
 	}
 	if l.OnLoop() {
-		if !t.writing.tryAcquire() {
+		if !t.writing.TryAcquire() {
 			return 0, t.conn.fail("write", ErrWouldWait)
 		}
-		defer t.writing.release(l)
+		defer t.writing.Release(l)
 		return t.write(p, noWait, noWait)
 	}
-	t.writing.acquireForeign()
-	defer t.writing.release(l)
+	t.writing.AcquireForeign()
+	defer t.writing.Release(l)
 	return t.write(p, t.queue.mayForeign, t.queue.flush)
 }
 
