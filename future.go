@@ -76,7 +76,7 @@ func (f *future) settle(l *loop, state futureState, err error) {
 		f.forget(e)
 		e.tell()
 		for _, h := range e.callbacks {
-			h.of = nil
+			h.more.of = nil
 			l.ready.push(h)
 		}
 	}
@@ -104,7 +104,7 @@ func (f *future) addCallback(l *loop, fn func(), origin uintptr) *Handle {
 		l.ready.push(h)
 		return h
 	}
-	h.of = f
+	h.waitFor(f)
 	f.more().callbacks = append(f.more().callbacks, h)
 	return h
 }

@@ -14,17 +14,36 @@ import (
 // A Handle is a callback that waits for its turn, or for a future; it can be
 // cancelled until it runs.
 type Handle struct {
-	fn     func()
+	fn   func()
+	more *handleMore
+}
+
+// handleMore is what few Handles have.
+type handleMore struct {
 	of     *future // that it waits for
 	origin uintptr // debug mode: where it was made
 }
 
 func (l *loop) newCallback(fn func(), origin uintptr) *Handle {
-	h := &Handle{fn: fn}
 	if l.debug {
-		h.origin = origin
+		return &Handle{fn, &handleMore{origin: origin}}
 	}
-	return h
+	return &Handle{fn: fn}
+}
+
+// waitFor makes h a callback of f.
+func (h *Handle) waitFor(f *future) {
+	if h.more == nil {
+		h.more = &handleMore{}
+	}
+	h.more.of = f
+}
+
+func (h *Handle) origin() uintptr {
+	if h.more == nil {
+		return 0
+	}
+	return h.more.origin
 }
 
 // Cancel keeps the callback from running, and reports whether that was still
@@ -32,9 +51,9 @@ func (l *loop) newCallback(fn func(), origin uintptr) *Handle {
 func (h *Handle) Cancel() bool {
 	active := h.fn != nil
 	h.fn = nil
-	if h.of != nil {
-		h.of.removeCallback(h)
-		h.of = nil
+	if h.more != nil && h.more.of != nil {
+		h.more.of.removeCallback(h)
+		h.more.of = nil
 	}
 	return active
 }
@@ -45,7 +64,7 @@ func (h *Handle) Cancelled() bool { return h.fn == nil }
 func (h *Handle) run(l *loop) {
 	if fn := h.fn; fn != nil {
 		h.fn = nil
-		l.call(fn, h.origin)
+		l.call(fn, h.origin())
 	}
 }
 
@@ -53,9 +72,9 @@ func (h *Handle) run(l *loop) {
 // where the Handle was made.
 func (h *Handle) String() string {
 	if h.fn == nil {
-		return "a Handle (cancelled, or has run" + madeAt(h.origin) + ")"
+		return "a Handle (cancelled, or has run" + madeAt(h.origin()) + ")"
 	}
-	return "a Handle (" + describeFunc(h.fn) + madeAt(h.origin) + ")"
+	return "a Handle (" + describeFunc(h.fn) + madeAt(h.origin()) + ")"
 }
 
 // madeAt is the end of a description.
