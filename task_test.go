@@ -792,6 +792,25 @@ func TestTask_goexit_runsItsDeferredFunctionsAndEndsOnlyIt(t *testing.T) {
 	})
 }
 
+func TestTask_panicAfterGoexit_isItsErrorAndEndsOnlyIt(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		for range 3 {
+			task := asyncio.Go(ctx, func(ctx context.Context) error {
+				defer func() { panic("clean-up") }()
+				asyncio.Yield(ctx)
+				runtime.Goexit()
+				return nil
+			})
+			_, err := task.Await(ctx)
+			var p *asyncio.PanicError
+			if !errors.As(err, &p) || p.Value != "clean-up" {
+				t.Errorf("got %v", err)
+			}
+		}
+		return asyncio.Sleep(ctx, time.Second)
+	})
+}
+
 // conformance: task-09 task-29
 func TestCreateTask_withoutALoop_panicsAndLeavesNothing(t *testing.T) {
 	mustPanic(t, "does not belong to an event loop", func() { asyncio.CreateTask(context.Background(), value(1)) })

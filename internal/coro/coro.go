@@ -83,6 +83,11 @@ func (p *Pool[S]) create() *Worker[S] {
 	w.home.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		w.home.yield = yield
 		w.g = Getg()
+		defer func() {
+			if w.g != 0 { // a job called Goexit and then panicked: who recovered that took it for a panic only
+				w.Exited()
+			}
+		}()
 		for !w.ending {
 			next := p.body(w)
 			p.idle = append(p.idle, w)
