@@ -35,7 +35,7 @@ func (p *program) timeout(ctx context.Context, depth int) error {
 		}
 		return p.block(ctx, depth, false)
 	})
-	if inner.Err() == nil {
+	if inner != nil && inner.Err() == nil { // nil: refused, as the loop is closing
 		p.fault("a timeout's context is alive after its end")
 	}
 	var timeout *asyncio.TimeoutError
@@ -100,6 +100,9 @@ func (p *program) moved(ctx context.Context, depth int) error {
 		return nil
 	})
 	over = true
+	if scope == nil { // refused, as the loop is closing
+		return err
+	}
 	var timeout *asyncio.TimeoutError
 	if scope.Expired() && !errors.As(err, &timeout) && err == context.DeadlineExceeded {
 		p.fault("%v returned %v", scope, err)
@@ -174,7 +177,7 @@ func (p *program) group(ctx context.Context, depth int) error {
 		return err
 	})
 	own.end(p, "a group")
-	if inner.Err() == nil {
+	if inner != nil && inner.Err() == nil { // nil: refused, as the loop is closing
 		p.fault("a group's context is alive after its end")
 	}
 	p.say("group: %v", err)
@@ -228,6 +231,9 @@ func (p *program) racers(depth int) *racers {
 			r.begun++
 			_, err := r.member(p, fn)(ctx)
 			p.got(err) // a race drops the errors of those who lose
+			if r.winner >= 0 && ctx.Err() == nil {
+				p.fault("number %d goes on although %d has won the race", i, r.winner)
+			}
 			if err == nil && r.winner < 0 {
 				r.winner = i
 			}

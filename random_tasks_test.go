@@ -87,7 +87,7 @@ func (p *program) await(ctx context.Context) error {
 	return nil
 }
 
-// several is a call of Wait.
+// several is a call of Wait, or a wait for the next of an AsCompleted.
 type several struct {
 	ctx   context.Context
 	when  asyncio.ReturnWhen
@@ -106,6 +106,12 @@ func (s *several) atRest(p *program) {
 	}
 }
 
+// waited notes that s waits no more.
+func (p *program) waited(s *several) {
+	i := slices.Index(p.waits, s)
+	p.waits = slices.Delete(p.waits, i, i+1)
+}
+
 func (p *program) wait(ctx context.Context) error {
 	s := &several{ctx, asyncio.ReturnWhen(p.rnd.IntN(3)), p.some(ctx, 4)}
 	if len(s.tasks) == 0 {
@@ -114,8 +120,7 @@ func (p *program) wait(ctx context.Context) error {
 	was := ctx.Err() != nil
 	p.waits = append(p.waits, s)
 	done, pending, err := asyncio.Wait(ctx, s.when, s.tasks...)
-	i := slices.Index(p.waits, s)
-	p.waits = slices.Delete(p.waits, i, i+1)
+	p.waited(s)
 	failed := false
 	for _, task := range s.tasks {
 		if slices.Contains(done, task) != task.Done() || slices.Contains(pending, task) == task.Done() {
@@ -152,6 +157,13 @@ func (p *program) asCompleted(ctx context.Context) error {
 
 func (p *program) rangeOver(ctx context.Context, all func(func(*asyncio.Task[int], error) bool), tasks []*asyncio.Task[int], given map[string]bool) error {
 	before, last, done := p.ended, 0, ctx.Err() != nil
+	next := &several{ctx: ctx, when: asyncio.FirstCompleted}
+	wait := func() {
+		next.tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *asyncio.Task[int]) bool { return given[t.Name()] })
+		p.waits = append(p.waits, next)
+	}
+	wait()
+	defer func() { p.waited(next) }()
 	for task, err := range all {
 		if err != nil {
 			p.checkWait("as completed", ctx, done, err)
@@ -172,7 +184,9 @@ func (p *program) rangeOver(ctx context.Context, all func(func(*asyncio.Task[int
 		if p.rnd.IntN(4) == 0 {
 			return nil
 		}
-		if err := p.sleep(ctx); err != nil {
+		p.waited(next)
+		err := p.sleep(ctx)
+		if wait(); err != nil {
 			return err
 		}
 		done = ctx.Err() != nil
