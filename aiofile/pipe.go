@@ -1,0 +1,301 @@
+package aiofile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
+)
+
+// A Pipe is one end of a pipe, a FIFO, a terminal or whatever else can be waited for, on a loop. It is an
+// io.ReadWriteCloser with deadlines, as an *os.File is, in both worlds: in a coroutine Read and Write suspend that
+// coroutine; on any other goroutine they block that goroutine and need nothing from the loop.
+//
+// Its methods may be called by several coroutines and goroutines at once. Each Write stays in one piece among those of
+// this Pipe. In a callback of the loop, which must not wait, calls that would have to fail with [ErrWouldWait].
+//
+// Errors are an *fs.PathError with the file's name, as those of package os. A Write to a pipe that nobody reads any
+// more is syscall.EPIPE, also on standard output, where package os would end the program by SIGPIPE.
+type Pipe struct {
+	loop *asyncio.Loop
+	name string
+	dev  device
+
+	closed           atomic.Bool
+	terminal         bool
+	streak           int32             // calls since one had to wait; the loop's
+	readers, writers asyncio.WaitQueue // the loop's
+	sending          worlds.Lock       // whose turn it is to write, in either world
+	in, out          worlds.Deadline
+	remove           func() // from what the loop closes at its end
+}
+
+// device is how the system serves a pipe.
+type device interface {
+	// Read and Write are tries, on the loop: poller.ErrAgain says to Arm and wait for Ready.
+	Read(p []byte) (int, error)
+	Write(p []byte) (int, error)
+	Arm(m poller.Mode) error
+
+	// BlockRead and BlockWrite are for all other goroutines, as are the deadlines.
+	BlockRead(p []byte) (int, error)
+	BlockWrite(p []byte) (int, error)
+	SetDeadline(m poller.Mode, t time.Time) error
+
+	// Abort ends everything above, on any goroutine, and lets the other end know. Close follows, on the loop.
+	Abort() error
+	Close()
+}
+
+// pipeFairness is how many calls in a row may succeed without waiting before the others get a turn.
+const pipeFairness = 64
+
+// OpenPipe returns the ends of a new pipe: what is written to w is read from r. Nothing waits.
+func OpenPipe(ctx context.Context) (r, w *Pipe, err error) {
+	fr, fw, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = NewPipe(ctx, fr); err == nil {
+		if w, err = NewPipe(ctx, fw); err == nil {
+			return r, w, nil
+		}
+		r.Close()
+	}
+	return nil, nil, errors.Join(err, closeUnlessClosed(fr), closeUnlessClosed(fw))
+}
+
+func closeUnlessClosed(f *os.File) error {
+	if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func newPipe(l *asyncio.Loop, name string) *Pipe { return &Pipe{loop: l, name: name} }
+
+// start puts the pipe to use on its device.
+func (p *Pipe) start(dev device) *Pipe {
+	p.dev = dev
+	p.remove = p.loop.AddCloser(loopEnd{p})
+	return p
+}
+
+// loopEnd is the end that comes with the loop's, which is nobody's mistake.
+type loopEnd struct{ p *Pipe }
+
+func (e loopEnd) Close() error {
+	_ = e.p.Close()
+	return nil
+}
+
+// Name returns the name of the file.
+func (p *Pipe) Name() string { return p.name }
+
+// Ready is the poller's call: what waits may try again.
+func (p *Pipe) Ready(m poller.Mode) {
+	if m&poller.Read != 0 {
+		p.readers.WakeAll()
+	}
+	if m&poller.Write != 0 {
+		p.writers.WakeAll()
+	}
+}
+
+// Read reads up to len(b) bytes, and waits while there are none. It returns io.EOF when all that could write have
+// closed their ends; a terminal that hangs up counts as that.
+//
+// It is ended by the context of the running block, the read deadline and Close, and has taken nothing then.
+func (p *Pipe) Read(b []byte) (int, error) {
+	ctx := p.loop.CurrentContext()
+	if ctx == nil {
+		return p.readForeign(b)
+	}
+	for {
+		n, err := p.tryRead(ctx, b)
+		if err == nil {
+			return n, nil
+		}
+		if err == poller.ErrAgain {
+			p.streak = 0
+			if err = p.dev.Arm(poller.Read); err == nil {
+				err = p.readers.WaitIO(ctx, (*readWait)(p))
+			}
+		}
+		if err != nil {
+			return n, p.fail("read", err)
+		}
+	}
+}
+
+// tryRead is a Read that returns poller.ErrAgain where it would wait.
+func (p *Pipe) tryRead(ctx context.Context, b []byte) (int, error) {
+	if err := p.may(ctx, &p.readers, &p.in); err != nil {
+		return 0, err
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	n, err := p.dev.Read(b)
+	if err == nil {
+		p.beFair(ctx)
+	}
+	return n, err
+}
+
+// may reports why the next step of a Read or Write may not be taken.
+func (p *Pipe) may(ctx context.Context, q *asyncio.WaitQueue, d *worlds.Deadline) error {
+	if p.closed.Load() {
+		return fs.ErrClosed
+	}
+	if ctx.Err() != nil {
+		return q.WaitIO(ctx, (*readWait)(p)) // lets others run, and returns the cause
+	}
+	if d.Expired() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+func (p *Pipe) beFair(ctx context.Context) {
+	if p.streak++; p.streak >= pipeFairness {
+		p.streak = 0
+		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
+	}
+}
+
+// Write writes all of b, and waits while there is no room. It returns fewer than len(b) only with an error: then that
+// many bytes are on their way.
+//
+// It is ended by the context of the running block, the write deadline and Close.
+func (p *Pipe) Write(b []byte) (int, error) {
+	ctx := p.loop.CurrentContext()
+	if ctx == nil {
+		return p.writeForeign(b)
+	}
+	if err := p.sending.Acquire(ctx, p.loop, (*writeWait)(p)); err != nil {
+		return 0, p.fail("write", err)
+	}
+	n, err := p.writeAll(ctx, b)
+	p.sending.Release(p.loop)
+	return n, p.fail("write", err)
+}
+
+func (p *Pipe) writeAll(ctx context.Context, b []byte) (done int, err error) {
+	for {
+		if err := p.may(ctx, &p.writers, &p.out); err != nil {
+			return done, err
+		}
+		if len(b) == 0 {
+			return 0, nil
+		}
+		n, err := p.dev.Write(b[done:])
+		done += n
+		switch {
+		case err == nil && done == len(b):
+			p.beFair(ctx)
+			return done, nil
+		case err == poller.ErrAgain:
+			p.streak = 0
+			if err = p.dev.Arm(poller.Write); err == nil {
+				err = p.writers.WaitIO(ctx, (*writeWait)(p))
+			}
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+// Close closes this end and ends every Read and Write with fs.ErrClosed. Any goroutine may call it; it does not wait.
+func (p *Pipe) Close() error {
+	if p.closed.Swap(true) {
+		return p.fail("close", fs.ErrClosed)
+	}
+	err := p.fail("close", p.dev.Abort())
+	if p.loop.OnLoop() || p.loop.CallSoonThreadsafe(p.shut) != nil {
+		p.shut() // the second is a loop that has ended, so that nobody else does
+	}
+	return err
+}
+
+func (p *Pipe) shut() {
+	if p.loop.OnLoop() {
+		p.remove()
+		p.in.Stop()
+		p.out.Stop()
+		p.Ready(poller.Read | poller.Write)
+	}
+	p.dev.Close()
+}
+
+// SetDeadline sets the read and the write deadline.
+func (p *Pipe) SetDeadline(t time.Time) error { return p.setDeadline(poller.Read|poller.Write, t) }
+
+// SetReadDeadline ends each Read at t, and those after it, with an error that is os.ErrDeadlineExceeded and whose
+// Timeout method returns true. The zero time removes it. Setting it again costs no allocation.
+//
+// Coroutines see t on the loop's clock ([asyncio.Loop.Now]), which tests may let run faster; other goroutines on the
+// real one.
+func (p *Pipe) SetReadDeadline(t time.Time) error { return p.setDeadline(poller.Read, t) }
+
+// SetWriteDeadline is [Pipe.SetReadDeadline] for Write.
+func (p *Pipe) SetWriteDeadline(t time.Time) error { return p.setDeadline(poller.Write, t) }
+
+func (p *Pipe) setDeadline(m poller.Mode, t time.Time) error {
+	if p.closed.Load() {
+		return p.fail("set deadline", fs.ErrClosed)
+	}
+	if err := p.dev.SetDeadline(m, t); err != nil {
+		return p.fail("set deadline", err)
+	}
+	if m&poller.Read != 0 {
+		p.in.Set(p.loop, &p.readers, t)
+	}
+	if m&poller.Write != 0 {
+		p.out.Set(p.loop, &p.writers, t)
+	}
+	return nil
+}
+
+// fail wraps what a call ended with as package os does. io.EOF stays as it is.
+func (p *Pipe) fail(op string, err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	if path, ok := err.(*fs.PathError); ok {
+		err = path.Err
+	}
+	if op == "read" && p.terminal && isHangup(err) {
+		return io.EOF
+	}
+	if p.closed.Load() && op != "close" {
+		err = fs.ErrClosed // whatever it was that ended it
+	}
+	return &fs.PathError{Op: op, Path: p.name, Err: err}
+}
+
+// String says what the pipe is; it works at any time.
+func (p *Pipe) String() string {
+	if p.closed.Load() {
+		return fmt.Sprintf("aiofile.Pipe(%s, closed)", p.name)
+	}
+	return fmt.Sprintf("aiofile.Pipe(%s)", p.name)
+}
+
+// readWait and writeWait say what a task waits for, should anybody ask.
+type (
+	readWait  Pipe
+	writeWait Pipe
+)
+
+func (p *readWait) WaitName() string  { return "read from " + p.name }
+func (p *writeWait) WaitName() string { return "write to " + p.name }

@@ -1,0 +1,5 @@
+//go:build !(linux || darwin || freebsd || dragonfly)
+
+package aiofile
+
+func isHangup(error) bool { return false }

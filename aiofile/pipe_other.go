@@ -1,0 +1,5 @@
+//go:build !linux
+
+package aiofile
+
+func isTerminal(int) bool { return false }
