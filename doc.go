@@ -6,6 +6,9 @@
 //		...
 //	})
 //
+// The guide in docs/ teaches it in eight chapters; one of them, docs/07-python.md,
+// has every name of asyncio and what stands for it here.
+//
 // # The model
 //
 // A coroutine is an ordinary function that is given a context and waits, if at
@@ -39,8 +42,8 @@
 //     are cheaper and run on the loop's clock.
 //
 // Awaiting never owns: when a waiter is cancelled, what it awaits goes on.
-// Owners (a [Group], [Gather], [Map], a [Timeout] around a call) end only when
-// what they own has ended.
+// Owners (a [Group], [Gather], [Map], [Race], [WaitFor], a [Timeout] around a
+// call) end only when what they own has ended.
 //
 // # What must not be done
 //
@@ -52,7 +55,7 @@
 //
 // Everything belongs to its loop and is used there, on its coroutines and
 // callbacks; other goroutines come in by [RunThreadsafe] and
-// [Loop.CallSoonThreadsafe]. A wait from a wrong goroutine or with another
+// [Loop.CallSoonThreadsafe], and [Recv] and [Send] wait for Go's channels. A wait from a wrong goroutine or with another
 // task's context returns an error that says so; other misuse panics, since it
 // would corrupt the loop.
 //
