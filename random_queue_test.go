@@ -49,7 +49,7 @@ func newConveyor(kind int) *conveyor {
 		return &conveyor{queueOfAnyKind: asyncio.NewLifoQueue[int](2), next: func(items []int) int { return len(items) - 1 }}
 	default:
 		byRank := func(a, b int) int { return rank(a) - rank(b) }
-		return &conveyor{queueOfAnyKind: asyncio.NewPriorityQueueFunc(3, byRank), next: func(items []int) int {
+		return &conveyor{queueOfAnyKind: asyncio.NewPriorityQueueFunc(0, byRank), next: func(items []int) int {
 			return slices.Index(items, slices.MinFunc(items, byRank)) // the first of equal ones
 		}}
 	}

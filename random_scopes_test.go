@@ -220,6 +220,7 @@ type racers struct {
 	family
 	fns    []asyncio.Coroutine[int]
 	begun  int
+	failed time.Duration // when the one begun last has failed; 0: it has not
 	winner int
 }
 
@@ -228,8 +229,15 @@ func (p *program) racers(depth int) *racers {
 	for i := range 1 + p.rnd.IntN(3) {
 		fn := p.task(depth)
 		r.fns = append(r.fns, func(ctx context.Context) (int, error) {
+			if r.failed != 0 && p.loop.Time() != r.failed {
+				p.fault("a race has begun the next one at %v, when one had failed at %v", p.loop.Time(), r.failed)
+			}
+			r.failed = 0
 			r.begun++
 			_, err := r.member(p, fn)(ctx)
+			if err != nil && r.begun == i+1 {
+				r.failed = p.loop.Time()
+			}
 			p.got(err) // a race drops the errors of those who lose
 			if r.winner >= 0 && ctx.Err() == nil {
 				p.fault("number %d goes on although %d has won the race", i, r.winner)
@@ -297,10 +305,20 @@ func (p *program) waitFor(ctx context.Context, depth int) error {
 
 // waitForTask owns the task that it waits for.
 func (p *program) waitForTask(ctx context.Context, depth int) error {
+	d := p.microseconds(30)
+	due := asyncio.Forever
 	task := p.begin(depth, func(fn asyncio.Coroutine[int], option asyncio.TaskOption) *asyncio.Task[int] {
-		return asyncio.CreateTask(ctx, fn, option)
+		return asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
+			defer func() {
+				if p.loop.Time() > due && ctx.Err() == nil {
+					p.fault("a task for which the time was up at %v is not cancelled", due)
+				}
+			}()
+			return fn(ctx)
+		}, option)
 	})
-	_, err := asyncio.WaitForTask(ctx, p.microseconds(30), task)
+	due = p.loop.Time() + d
+	_, err := asyncio.WaitForTask(ctx, d, task)
 	if !task.Done() {
 		p.fault("WaitForTask left %v", task)
 	}

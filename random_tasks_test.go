@@ -13,12 +13,18 @@ import (
 func (p *program) begin(depth int, create func(asyncio.Coroutine[int], asyncio.TaskOption) *asyncio.Task[int]) *asyncio.Task[int] {
 	eager, began := p.rnd.IntN(4) == 0, false
 	fn := p.task(depth)
+	others := false
+	mark := p.loop.CallSoon(func() { others = true })
+	defer mark.Cancel()
 	task := create(func(ctx context.Context) (int, error) {
 		began = true
 		return fn(ctx)
 	}, asyncio.EagerStart(eager))
 	if began != eager {
 		p.fault("%v: eager %v, has begun %v", task, eager, began)
+	}
+	if others {
+		p.fault("%v: others ran before its creator went on", task)
 	}
 	p.tasks = append(p.tasks, task)
 	return task
