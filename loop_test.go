@@ -31,7 +31,7 @@ func TestCallSoon_runsInOrderInTheNextTurn(t *testing.T) {
 	}
 }
 
-// conformance: loop-12 loop-18
+// conformance: loop-12
 // pitfall: 32
 func TestCallSoon_insideACallback_waitsForTheNextTurn(t *testing.T) {
 	loop := clockLoop(t)

@@ -291,6 +291,13 @@ func (t *task) String() string {
 
 // condition says what the task is doing.
 func (t *task) condition() string {
+	if t.Cancelling() {
+		return t.doing() + ", cancelling"
+	}
+	return t.doing()
+}
+
+func (t *task) doing() string {
 	switch {
 	case t.state == cancelled:
 		return "cancelled"

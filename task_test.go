@@ -201,7 +201,14 @@ func TestTask_String_showsNameStateAndWhatItWaitsFor(t *testing.T) {
 		bad.Await(ctx)
 		want(bad, "bad (failed)")
 		want(slow, "slow (waits for a timer)")
+		stubborn := asyncio.Go(ctx, func(ctx context.Context) error {
+			return asyncio.Shield(ctx, func(ctx context.Context) error { return asyncio.Sleep(ctx, time.Second) })
+		}, asyncio.Name("stubborn"))
+		asyncio.Yield(ctx)
 		slow.Cancel()
+		stubborn.Cancel()
+		want(slow, "slow (ready, cancelling)")
+		want(stubborn, "stubborn (waits for a timer, cancelling)")
 		slow.Await(ctx)
 		want(slow, "slow (cancelled)")
 		return nil
@@ -824,6 +831,9 @@ func TestCreateTask_withoutALoop_panicsAndLeavesNothing(t *testing.T) {
 		elsewhere(func() {
 			mustPanic(t, "not the event loop's", func() { asyncio.Go(ctx, asyncio.Yield) })
 		})
+		if all := asyncio.AllTasks(asyncio.RunningLoop(ctx)); len(all) != 1 {
+			t.Errorf("tasks that could not be created are listed: %v", all)
+		}
 		return nil
 	})
 }
