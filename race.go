@@ -42,7 +42,8 @@ func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {
 // the result of the first to succeed, and which it was (asyncio's
 // staggered_race, the base of happy eyeballs, RFC 8305). The next one is started
 // when delay has passed, or at once when the one started last has failed. With a
-// delay of zero or less all are started at once. When one has won, no more are
+// delay of zero or less all are started at once, with [Forever] one has to fail
+// before the next is started. When one has won, no more are
 // started, the others are cancelled, and StaggeredRace returns when they have
 // ended.
 //
@@ -140,7 +141,9 @@ func (r *race[T]) pause(ctx context.Context, delay time.Duration) error {
 		}
 		l := w.State.task.scope.loop
 		r.timer.when = addTime(l.now(), delay)
-		l.timers.arm(&r.timer)
+		if r.timer.when != Forever {
+			l.timers.arm(&r.timer)
+		}
 		err = w.State.wait(ctx, &r.queue, r)
 		if r.timer.index >= 0 {
 			l.timers.disarm(&r.timer)
