@@ -114,6 +114,14 @@ func (ln *Listener) wrap(c *Conn) net.Conn {
 }
 
 func (ln *Listener) accept(ctx context.Context) (*Conn, error) {
+	s, err := ln.acceptSocket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(ln.loop, ln.network, s)
+}
+
+func (ln *Listener) acceptSocket(ctx context.Context) (poller.Socket, error) {
 	for {
 		if ln.closed.Load() {
 			return nil, ln.fail("accept", errClosed)
@@ -126,7 +134,7 @@ func (ln *Listener) accept(ctx context.Context) (*Conn, error) {
 			if ln.streak++; ln.streak%fairness == 0 {
 				_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so
 			}
-			return newConn(ln.loop, ln.network, s)
+			return s, nil
 		}
 		if err == poller.ErrAgain {
 			ln.streak = 0
