@@ -1,0 +1,63 @@
+package aioexec
+
+import (
+	"context"
+	"os/exec"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// exitWatch is told of a process's end: by the poller, or where that cannot be by a goroutine that waits for it.
+type exitWatch struct {
+	queue asyncio.WaitQueue
+	over  bool
+	close func() // ends the watching
+
+	reaped chan struct{} // closed by the goroutine, if there is one, when it has reaped
+	err    error         // what it got
+}
+
+func (w *exitWatch) watch(l *asyncio.Loop, c *exec.Cmd) {
+	if w.watchHandle(l, c.Process) == nil {
+		return
+	}
+	w.reaped = make(chan struct{})
+	go func() {
+		w.err = c.Wait()
+		close(w.reaped)
+		_ = l.CallSoonThreadsafe(func() { w.Ready(poller.Read) }) // a loop that has ended need not know
+	}()
+}
+
+// Ready is the poller's call.
+func (w *exitWatch) Ready(poller.Mode) {
+	w.over = true
+	w.queue.WakeAll()
+}
+
+// wait waits for the end of the process.
+func (w *exitWatch) wait(ctx context.Context) error {
+	for !w.over {
+		if err := w.queue.WaitIO(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reap returns what exec.Cmd.Wait does. If the process is not over, since the loop itself is ending, it has been
+// killed, and that takes no time.
+func (w *exitWatch) reap(c *exec.Cmd) error {
+	if w.close != nil {
+		w.close()
+	}
+	if w.reaped != nil {
+		<-w.reaped
+		return w.err
+	}
+	return c.Wait()
+}
+
+// WaitName says what a task waits for.
+func (w *exitWatch) WaitName() string { return "the end of a process" }

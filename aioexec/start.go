@@ -1,0 +1,100 @@
+package aioexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// Start starts the process, in a thread, and returns when it runs. [Cmd.Wait] tells how it ended.
+//
+// When ctx ends the process is cancelled, at any time; see the package's documentation. If that happens during Start,
+// it returns the cause when the process has ended. If Start fails, nothing of it is left.
+func (c *Cmd) Start(ctx context.Context) error {
+	if asyncio.CurrentTask(ctx) == nil {
+		return c.fail("start", asyncio.ErrNotOnLoop)
+	}
+	if err := c.startable(); err != nil {
+		return c.fail("start", err)
+	}
+	if ctx.Err() != nil {
+		return c.fail("start", asyncio.Yield(ctx))
+	}
+	c.inner = c.command()
+	err := c.connect(ctx)
+	if err == nil {
+		err = c.startInThread(ctx)
+	}
+	closeAll(c.theirs)
+	c.theirs = nil
+	if err != nil {
+		closeAll(c.pipes)
+		c.pipes = nil
+		return c.fail("start", err)
+	}
+	c.Process = c.inner.Process
+	c.exit.watch(asyncio.RunningLoop(ctx), c.inner)
+	c.beginCopies(ctx)
+	c.reaper = asyncio.Go(ctx, c.reap, asyncio.Name(fmt.Sprintf("process %d", c.Process.Pid)))
+	if ctx.Err() != nil {
+		asyncio.Shield(ctx, func(ctx context.Context) error { _, err := c.reaper.Await(ctx); return err })
+		return c.fail("start", context.Cause(ctx))
+	}
+	return nil
+}
+
+// startInThread is not cancelled: what a thread has begun it ends. Only if the loop itself is ending nobody waits for
+// it; then the thread ends what it has started.
+func (c *Cmd) startInThread(ctx context.Context) error {
+	var taken atomic.Bool // by the thread, when the process runs, or by the end of the wait for it
+	err := asyncio.Shield(ctx, func(ctx context.Context) error {
+		_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) {
+			err := c.inner.Start()
+			if err == nil && taken.Swap(true) {
+				c.inner.Process.Kill()
+				c.inner.Wait()
+			}
+			return asyncio.None{}, err
+		})
+		return err
+	})
+	if err != nil && errors.Is(err, asyncio.ErrLoopClosed) && taken.Swap(true) {
+		return nil // it runs already: it is ended like all others
+	}
+	return err
+}
+
+func (c *Cmd) startable() error {
+	switch {
+	case c.inner != nil:
+		return ErrStarted
+	case c.Err != nil:
+		return c.Err
+	case c.Path == "":
+		return errors.New("no program is given: Path is empty")
+	case c.WaitDelay < 0:
+		return fmt.Errorf("WaitDelay is %v; it must not be negative", c.WaitDelay)
+	}
+	return nil
+}
+
+// command is what os/exec gets to start: all streams are files, so it starts no goroutine of its own.
+func (c *Cmd) command() *exec.Cmd {
+	inner := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Env, Dir: c.Dir, ExtraFiles: c.ExtraFiles}
+	if c.SysProcAttr != nil {
+		attr := *c.SysProcAttr
+		inner.SysProcAttr = &attr
+	}
+	if c.Group {
+		if inner.SysProcAttr == nil {
+			inner.SysProcAttr = &syscall.SysProcAttr{}
+		}
+		setGroup(inner.SysProcAttr)
+	}
+	return inner
+}
