@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -12,14 +14,12 @@ import (
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
-// headStart is how long one address is tried alone before the next one is tried as well.
-const headStart = 250 * time.Millisecond
-
 // Dial connects to address: "host:port" on the networks "tcp", "tcp4" and "tcp6", a path or "@name" on "unix".
 //
-// A name is looked up in a thread. If it has several addresses, the next one is tried when one has failed, or has
-// not answered for 250 ms; the first connection wins. The error names each address and what was wrong with it, and
-// is a *net.OpError to errors.As.
+// An IP address, also with a zone, is dialled as it is; a name is looked up (see [WithResolver]). If it has several
+// addresses, IPv6 and IPv4 are tried in turns, the next one when one has failed, or has not answered for 250 ms; the
+// first connection wins, and the other attempts are given up (RFC 8305; see [WithHappyEyeballs]). The error names
+// each address and what was wrong with it, and is a *net.OpError to errors.As. The port may be a service's name.
 //
 // Dial waits, and is ended by ctx; nothing is left open then. It has no time limit of its own: use asyncio.Timeout.
 func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, error) {
@@ -29,7 +29,7 @@ func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, 
 		return nil, fmt.Errorf("aionet: dial %s %s: WithReusePort is for Listen", network, address)
 	}
 	d := &dialer{loop: l, network: network, options: o}
-	addrs, err := resolve(ctx, l, o.resolver, network, address)
+	addrs, err := d.addresses(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: %w", &net.OpError{Op: "dial", Net: network, Addr: name{network, address}, Err: err})
 	}
@@ -47,6 +47,49 @@ func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, 
 	return c, nil
 }
 
+// addresses returns those to try, in their order.
+func (d *dialer) addresses(ctx context.Context, address string) ([]net.Addr, error) {
+	addrs, err := resolve(ctx, d.loop, d.options.resolver, d.network, address)
+	if err != nil {
+		return nil, err
+	}
+	suited := slices.DeleteFunc(addrs, func(a net.Addr) bool {
+		return len(d.options.locals) > 0 && len(d.localsFor(a)) == 0
+	})
+	if len(suited) == 0 {
+		return nil, fmt.Errorf("it has no address of the family of %v, from which it was to be dialled", d.options.locals)
+	}
+	return interleave(suited, d.options.firstFamily, isIPv4), nil
+}
+
+// localsFor returns the local addresses from which a can be dialled.
+func (d *dialer) localsFor(a net.Addr) (suited []net.Addr) {
+	for _, local := range d.options.locals {
+		if sameFamily(local, a) {
+			suited = append(suited, local)
+		}
+	}
+	return suited
+}
+
+// sameFamily is true, too, of an address that is a port only.
+func sameFamily(local, remote net.Addr) bool {
+	l, r := ipOf(local), ipOf(remote)
+	return l == nil || r == nil || (l.To4() == nil) == (r.To4() == nil)
+}
+
+func isIPv4(a net.Addr) bool { return ipOf(a).To4() != nil }
+
+func ipOf(a net.Addr) net.IP {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.IP
+	case *net.UDPAddr:
+		return a.IP
+	}
+	return nil
+}
+
 // name is an address that has not been looked up.
 type name struct{ network, address string }
 
@@ -59,31 +102,56 @@ type dialer struct {
 	options *options
 }
 
+// dial connects to one address, from the first local one that can be had.
 func (d *dialer) dial(ctx context.Context, a net.Addr) (*Conn, error) {
-	c, err := d.connect(ctx, a)
+	locals := d.localsFor(a)
+	if len(locals) == 0 {
+		return d.dialFrom(ctx, nil, a)
+	}
+	var errs []error
+	for _, local := range locals {
+		c, err := d.dialFrom(ctx, local, a)
+		if err == nil {
+			return c, nil
+		}
+		errs = append(errs, err)
+		if !cannotBind(err) {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+func cannotBind(err error) bool {
+	sys, ok := errors.AsType[*os.SyscallError](err)
+	return ok && sys.Syscall == "bind"
+}
+
+func (d *dialer) dialFrom(ctx context.Context, local, a net.Addr) (*Conn, error) {
+	c, err := d.connect(ctx, local, a)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: d.network, Source: d.options.Local, Addr: a, Err: explain(err)}
+		return nil, &net.OpError{Op: "dial", Net: d.network, Source: local, Addr: a, Err: explain(err)}
 	}
 	return c, nil
 }
 
 // connect tries again when the system has connected the socket with itself, as it may do if it picks the very port
 // that is dialled, at which nobody listens.
-func (d *dialer) connect(ctx context.Context, a net.Addr) (*Conn, error) {
+func (d *dialer) connect(ctx context.Context, local, a net.Addr) (*Conn, error) {
 	for {
-		c, err := d.connectOnce(ctx, a)
-		if err != nil || d.network == "unix" || d.options.Local != nil || c.LocalAddr().String() != c.RemoteAddr().String() {
+		c, err := d.connectOnce(ctx, local, a)
+		if err != nil || d.network == "unix" || local != nil || c.LocalAddr().String() != c.RemoteAddr().String() {
 			return c, err
 		}
 		c.Close()
 	}
 }
 
-func (d *dialer) connectOnce(ctx context.Context, a net.Addr) (*Conn, error) {
+func (d *dialer) connectOnce(ctx context.Context, local, a net.Addr) (*Conn, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	s, err := d.open(ctx, a)
+	s, err := d.open(ctx, local, a)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +176,11 @@ func (d *dialer) connectOnce(ctx context.Context, a net.Addr) (*Conn, error) {
 }
 
 // open begins to connect. A Unix listener whose queue is full says so at once, and not when there is room again.
-func (d *dialer) open(ctx context.Context, a net.Addr) (poller.Socket, error) {
+func (d *dialer) open(ctx context.Context, local, a net.Addr) (poller.Socket, error) {
+	o := d.options.Options
+	o.Local = local
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		s, err := d.loop.Poller().Dial(d.network, a, &d.options.Options)
+		s, err := d.loop.Poller().Dial(d.network, a, &o)
 		if !errors.Is(err, syscall.EAGAIN) {
 			return s, err
 		}
@@ -126,49 +196,3 @@ type dialWait struct {
 }
 
 func (w dialWait) WaitName() string { return "dial " + w.network + " " + w.addr.String() }
-
-// race tries the addresses one after another, each with a head start, until one connects.
-func (d *dialer) race(ctx context.Context, addrs []net.Addr) (won *Conn, _ error) {
-	var errs []error
-	var failed asyncio.Event
-	err := asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
-		try := func(ctx context.Context, a net.Addr) {
-			c, err := d.dial(ctx, a)
-			switch {
-			case err != nil:
-				errs = append(errs, err)
-				failed.Set()
-			case won != nil:
-				c.Close()
-			default:
-				won = c
-				g.Cancel()
-			}
-		}
-		for i, a := range addrs {
-			failed.Clear()
-			g.Go(func(ctx context.Context) error {
-				try(ctx, a)
-				return nil
-			})
-			if i < len(addrs)-1 {
-				err := asyncio.Timeout(ctx, headStart, failed.Wait)
-				if _, late := err.(*asyncio.TimeoutError); err != nil && !late || won != nil {
-					return nil
-				}
-			}
-		}
-		return nil
-	})
-	if won != nil && context.Cause(ctx) == nil {
-		return won, nil
-	}
-	if won != nil {
-		won.Close()
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, fmt.Errorf("none of its %d addresses answers: %w", len(addrs), errors.Join(errs...))
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,7 +111,8 @@ func serving2(t *testing.T, ctx context.Context, body func(addr string) error) e
 	return nil
 }
 
-// names is a name server on this machine that answers each A question with addresses.
+// names is a name server on this machine that answers questions for A and AAAA with those addresses that fit, and
+// others with answer's texts as names.
 func names(t *testing.T, answer func(name string) []string) *net.Resolver {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -130,17 +132,16 @@ func names(t *testing.T, answer func(name string) []string) *net.Resolver {
 				continue
 			}
 			q := m.Questions[0]
-			addrs := answer(q.Name.String())
+			texts := answer(q.Name.String())
 			m.Response, m.Additionals = true, nil
-			for _, a := range addrs {
-				if q.Type == dnsmessage.TypeA {
+			for _, text := range texts {
+				if body := record(q.Type, text); body != nil {
 					m.Answers = append(m.Answers, dnsmessage.Resource{
-						Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-						Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(a).To4())},
+						Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}, Body: body,
 					})
 				}
 			}
-			if len(addrs) == 0 {
+			if len(texts) == 0 {
 				m.RCode = dnsmessage.RCodeNameError
 			}
 			reply, err := m.Pack()
@@ -153,6 +154,19 @@ func names(t *testing.T, answer func(name string) []string) *net.Resolver {
 		var d net.Dialer
 		return d.DialContext(ctx, "udp", pc.LocalAddr().String())
 	}}
+}
+
+func record(of dnsmessage.Type, text string) dnsmessage.ResourceBody {
+	ip, err := netip.ParseAddr(text)
+	switch {
+	case of == dnsmessage.TypeA && err == nil && ip.Is4():
+		return &dnsmessage.AResource{A: ip.As4()}
+	case of == dnsmessage.TypeAAAA && err == nil && ip.Is6():
+		return &dnsmessage.AAAAResource{AAAA: ip.As16()}
+	case of == dnsmessage.TypePTR && err != nil:
+		return &dnsmessage.PTRResource{PTR: dnsmessage.MustNewName(text)}
+	}
+	return nil
 }
 
 func TestDial_nameWithSeveralAddresses_triesThemUntilOneAnswers(t *testing.T) {

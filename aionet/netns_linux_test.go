@@ -1,0 +1,149 @@
+package aionet_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/aionet"
+)
+
+// alone runs the rest of the calling test in a network namespace of its own, which has these devices: lo, and "wire",
+// with 10.9.0.1, fe80::1 and 2001:db8:9::1, whose far end says nothing: 10.9.0.2 and 2001:db8:9::2 swallow what is sent to them.
+// There is no other route. alone returns false in the parent process, which has nothing left to do.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("AIONET_TEST_ALONE") == t.Name() {
+		for _, command := range []string{
+			"link set lo up",
+			"link add wire type veth peer name far", "link set far up", "link set wire up",
+			"addr add 10.9.0.1/24 dev wire", "addr add fe80::1/64 dev wire nodad", "addr add 2001:db8:9::1/64 dev wire nodad",
+			"neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev wire", "neigh add 2001:db8:9::2 lladdr 02:00:00:00:00:02 dev wire",
+			"route add multicast 239.0.0.0/8 dev wire",
+		} {
+			if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
+				t.Fatalf("ip %s: %v: %s", command, err, out)
+			}
+		}
+		return true
+	}
+	if os.Getuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("there is no ip command (Debian: iproute2)")
+	}
+	again := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=2m")
+	again.Env = append(os.Environ(), "AIONET_TEST_ALONE="+t.Name())
+	again.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	out, err := again.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		t.Skip("this system lets nobody make a network namespace")
+	}
+	if err != nil {
+		t.Fatalf("in its own network: %v\n%s", err, out)
+	}
+	return false
+}
+
+// servingAt echoes at addr while body runs.
+func servingAt(ctx context.Context, addr string, body func(ctx context.Context, port string) error) error {
+	ln, err := aionet.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+		g.Go(func(ctx context.Context) error { return aionet.Serve(ctx, ln, echo) })
+		defer ln.Close()
+		return body(ctx, port)
+	})
+}
+
+// conformance: net-connect-01
+func TestDial_IPv6IsSwallowed_IPv4AnswersAfterTheHeadStart(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	r := names(t, func(string) []string { return []string{"10.9.0.1", "2001:db8:9::2"} })
+	run(t, func(ctx context.Context) error {
+		return servingAt(ctx, "10.9.0.1:0", func(ctx context.Context, port string) error {
+			start := time.Now()
+			c, err := aionet.Dial(ctx, "tcp", "both.test:"+port, aionet.WithResolver(r))
+			if err != nil {
+				return err
+			}
+			if after := time.Since(start); after < 250*time.Millisecond {
+				t.Errorf("IPv6 had no head start: %v", after)
+			}
+			return roundTrip(ctx, c, "found")
+		})
+	})
+}
+
+func TestDial_IPv6IsUnreachable_IPv4IsTriedAtOnce(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		return servingAt(ctx, "10.9.0.1:0", func(ctx context.Context, port string) error {
+			c, err := aionet.Dial(ctx, "tcp", "both.test:"+port, aionet.WithHappyEyeballs(time.Hour),
+				aionet.WithResolver(known{"2001:db8::1", "10.9.0.1"}))
+			if err != nil {
+				return err
+			}
+			return roundTrip(ctx, c, "found")
+		})
+	})
+}
+
+// Each of them is right about what it knows, and the error says so of all.
+func TestDial_nobodyAnswers_eachErrorIsTold(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		_, err := aionet.Dial(ctx, "tcp", "all.test:9", aionet.WithResolver(known{"2001:db8::1", "10.9.0.1"}))
+		for _, want := range []error{syscall.ENETUNREACH, syscall.ECONNREFUSED} {
+			if !errors.Is(err, want) {
+				t.Errorf("%v is not in %v", want, err)
+			}
+		}
+		return asyncio.Timeout(ctx, 400*time.Millisecond, func(ctx context.Context) error {
+			_, err := aionet.Dial(ctx, "tcp", "swallowed.test:9", aionet.WithResolver(known{"2001:db8:9::2", "10.9.0.2"}))
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("both swallow: %v", err)
+			}
+			return nil
+		})
+	})
+}
+
+// conformance: net-connect-15
+func TestDial_zone_isTheDeviceToDialOn(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		return servingAt(ctx, "[fe80::1%wire]:0", func(ctx context.Context, port string) error {
+			c, err := aionet.Dial(ctx, "tcp", "[fe80::1%wire]:"+port)
+			if err != nil {
+				return err
+			}
+			if zone := c.RemoteAddr().(*net.TCPAddr).Zone; zone != "wire" {
+				t.Errorf("zone %q", zone)
+			}
+			if _, err := aionet.Dial(ctx, "tcp", "[fe80::1]:"+port); err == nil {
+				t.Error("a link-local address without a zone was dialled")
+			}
+			return roundTrip(ctx, c, "found")
+		})
+	})
+}
