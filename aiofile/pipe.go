@@ -44,6 +44,9 @@ type device interface {
 	Read(p []byte) (int, error)
 	Write(p []byte) (int, error)
 	Arm(m poller.Mode) error
+	// Leave is called when nobody waits in direction m any more, though it has been armed. It returns how much of a
+	// Write is on its way all the same.
+	Leave(m poller.Mode) int
 
 	// BlockRead and BlockWrite are for all other goroutines, as are the deadlines.
 	BlockRead(p []byte) (int, error)
@@ -53,6 +56,7 @@ type device interface {
 	// Abort ends everything above, on any goroutine, and lets the other end know. Close follows, on the loop.
 	Abort() error
 	Close()
+	File() *os.File
 }
 
 // pipeFairness is how many calls in a row may succeed without waiting before the others get a turn.
@@ -79,8 +83,6 @@ func closeUnlessClosed(f *os.File) error {
 	}
 	return nil
 }
-
-func newPipe(l *asyncio.Loop, name string) *Pipe { return &Pipe{loop: l, name: name} }
 
 // start puts the pipe to use on its device.
 func (p *Pipe) start(dev device) *Pipe {
@@ -131,6 +133,9 @@ func (p *Pipe) Read(b []byte) (int, error) {
 			}
 		}
 		if err != nil {
+			if p.readers.Empty() {
+				p.dev.Leave(poller.Read)
+			}
 			return n, p.fail("read", err)
 		}
 	}
@@ -185,6 +190,9 @@ func (p *Pipe) Write(b []byte) (int, error) {
 		return 0, p.fail("write", err)
 	}
 	n, err := p.writeAll(ctx, b)
+	if err != nil {
+		n += p.dev.Leave(poller.Write)
+	}
 	p.sending.Release(p.loop)
 	return n, p.fail("write", err)
 }

@@ -60,6 +60,7 @@ func (p *Pipe) writeInCallback(b []byte) (done int, err error) {
 		n, err := p.dev.Write(b[done:])
 		done += n
 		if err == poller.ErrAgain {
+			done += p.dev.Leave(poller.Write)
 			err = ErrWouldWait
 		}
 		if err != nil {

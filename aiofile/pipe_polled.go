@@ -1,6 +1,7 @@
 package aiofile
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"sync"
@@ -20,13 +21,12 @@ type polled struct {
 	closed bool
 }
 
-// newPolled takes f over if it returns no error. fd is f's descriptor.
-func newPolled(l *asyncio.Loop, f *os.File, fd int, o poller.Owner) (*polled, error) {
-	w, err := l.Poller().Watch(fd, o, poller.Edge)
-	if err != nil {
-		return nil, err
-	}
-	return &polled{f: f, watch: w}, nil
+// newPolled takes f over if it returns no error.
+func newPolled(l *asyncio.Loop, f *os.File, o poller.Owner) (*polled, error) {
+	d := &polled{f: f}
+	var err error
+	closed := withDescriptor(f, func(fd int) { d.watch, err = l.Poller().Watch(fd, o, poller.Edge) })
+	return d, errors.Join(closed, err)
 }
 
 func (d *polled) Read(b []byte) (int, error) {
@@ -74,4 +74,6 @@ func (d *polled) Abort() error {
 	return d.f.Close()
 }
 
-func (d *polled) Close() { _ = d.watch.Close() }
+func (d *polled) File() *os.File        { return d.f }
+func (d *polled) Leave(poller.Mode) int { return 0 } // a try is over at once
+func (d *polled) Close()                { _ = d.watch.Close() }

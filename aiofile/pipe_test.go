@@ -15,8 +15,8 @@ import (
 	"github.com/go-asyncio/asyncio/aiofile"
 )
 
-// onLoop runs main on a loop with a time limit, and fails the test with its error.
-func onLoop(t *testing.T, main func(ctx context.Context) error, opts ...asyncio.Option) {
+// withLoop runs main on a loop with a time limit, and fails the test with its error.
+func withLoop(t *testing.T, main func(ctx context.Context) error, opts ...asyncio.Option) {
 	t.Helper()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		return asyncio.Timeout(ctx, 60*time.Second, main)
@@ -37,7 +37,7 @@ func openPipe(t testing.TB, ctx context.Context) (r, w *aiofile.Pipe) {
 }
 
 func TestPipe_bytes_arriveInOrderAndThenTheEnd(t *testing.T) {
-	onLoop(t, func(ctx context.Context) error {
+	withLoop(t, func(ctx context.Context) error {
 		r, w := openPipe(t, ctx)
 		text := strings.Repeat("abcdefghij", 100_000)
 		writing := asyncio.Go(ctx, func(context.Context) error {
@@ -58,7 +58,7 @@ func TestPipe_bytes_arriveInOrderAndThenTheEnd(t *testing.T) {
 }
 
 func TestPipe_readerHasGone_isEPIPE(t *testing.T) {
-	onLoop(t, func(ctx context.Context) error {
+	withLoop(t, func(ctx context.Context) error {
 		r, w := openPipe(t, ctx)
 		r.Close()
 		n, err := w.Write([]byte("x"))
@@ -71,7 +71,7 @@ func TestPipe_readerHasGone_isEPIPE(t *testing.T) {
 }
 
 func TestPipe_closedTwice_saysSo(t *testing.T) {
-	onLoop(t, func(ctx context.Context) error {
+	withLoop(t, func(ctx context.Context) error {
 		r, w := openPipe(t, ctx)
 		w.Close()
 		if err := r.Close(); err != nil {

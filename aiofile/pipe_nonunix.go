@@ -1,5 +1,0 @@
-//go:build !(linux || darwin || freebsd || dragonfly)
-
-package aiofile
-
-func isHangup(error) bool { return false }

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package aiofile
-
-func isTerminal(int) bool { return false }
