@@ -1,0 +1,34 @@
+//go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
+
+package aiofile
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFile reports false if somebody else has it.
+func lockFile(f *os.File, kind lockKind) (bool, error) {
+	how := unix.LOCK_EX
+	if kind == lockShared {
+		how = unix.LOCK_SH
+	}
+	err := flock(f, how|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
+
+func flock(f *os.File, how int) error {
+	return lockCall(f, func(fd uintptr) error {
+		for {
+			if err := unix.Flock(int(fd), how); err != unix.EINTR {
+				return err
+			}
+		}
+	})
+}

@@ -1,0 +1,31 @@
+package aiofile
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// all is each half of the length of what is locked: everything.
+const all = 1<<32 - 1
+
+// lockFile reports false if somebody else has it.
+func lockFile(f *os.File, kind lockKind) (bool, error) {
+	var flags uint32 = windows.LOCKFILE_FAIL_IMMEDIATELY
+	if kind == lockExclusive {
+		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
+	}
+	err := lockCall(f, func(fd uintptr) error {
+		return windows.LockFileEx(windows.Handle(fd), flags, 0, all, all, new(windows.Overlapped))
+	})
+	if err == windows.ERROR_LOCK_VIOLATION {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func unlockFile(f *os.File) error {
+	return lockCall(f, func(fd uintptr) error {
+		return windows.UnlockFileEx(windows.Handle(fd), 0, all, all, new(windows.Overlapped))
+	})
+}

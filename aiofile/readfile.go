@@ -1,0 +1,42 @@
+package aiofile
+
+import (
+	"context"
+	"io"
+	"os"
+)
+
+// ReadFile reads a whole file, as os.ReadFile does, in one thread. If ctx ends first, ReadFile returns its cause.
+func ReadFile(ctx context.Context, name string) ([]byte, error) {
+	return lookup(ctx, "read", name, func(gone func() bool) ([]byte, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAll(f, gone)
+	})
+}
+
+// readAll reads as long as somebody waits for it.
+func readAll(f *os.File, gone func() bool) ([]byte, error) {
+	size := 0
+	if info, err := f.Stat(); err == nil && info.Size() < 1<<40 {
+		size = int(info.Size())
+	}
+	data := make([]byte, 0, max(size+1, 512)) // one more finds the end; files of proc have no size
+	for !gone() {
+		n, err := f.Read(data[len(data):min(len(data)+step, cap(data))])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return data, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+	return nil, errStopped
+}

@@ -1,0 +1,11 @@
+//go:build unix
+
+package aiofile_test
+
+import "syscall"
+
+// What the system says in these cases.
+const (
+	errIsDir   = syscall.EISDIR
+	errBadFile = syscall.EBADF
+)
