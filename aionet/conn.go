@@ -3,6 +3,7 @@ package aionet
 import (
 	"context"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 
@@ -209,6 +210,15 @@ func (c *Conn) Close() error {
 	return nil
 }
 
+// Abort closes the connection at once: what has not been sent yet is dropped, and a TCP peer gets a reset. Otherwise it is
+// Close.
+func (c *Conn) Abort() error {
+	if !c.closed.Load() {
+		c.sock.Discard()
+	}
+	return c.Close()
+}
+
 func (c *Conn) shut() error {
 	if c.remove != nil {
 		c.remove()
@@ -243,6 +253,13 @@ func (c *Conn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
 // SyscallConn gives access to the descriptor, for options that have no method here. Control may be used anywhere;
 // Read and Write block the goroutine and must not be called on the loop.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.sock.SyscallConn() }
+
+// File returns a duplicate of the descriptor, which the caller closes: to hand the connection to another process. Any
+// goroutine may call it. What has been read already is not in it.
+func (c *Conn) File() (*os.File, error) {
+	f, err := c.sock.File()
+	return f, c.fail("duplicate", err)
+}
 
 // Readable reports whether a Read would return at once, with data, the end or an error. It takes nothing and never
 // waits. On the loop only.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"sync/atomic"
 
 	"github.com/go-asyncio/asyncio"
@@ -17,16 +18,23 @@ type Listener struct {
 	sock      poller.Socket
 	network   string
 	tls       *tls.Config // nil: plain
+	made      poller.Options
+	name      string
 	remove    func()
 	closed    atomic.Bool
 	acceptors asyncio.WaitQueue // the loop's
 	streak    int               // connections since one had to be waited for
 }
 
-// Listen opens a listener at address: "host:port", ":port" or "host:0" (the system chooses) on the networks "tcp",
-// "tcp4" and "tcp6", a path or "@name" on "unix". Closing a Unix listener removes its file.
+// Listen opens a listener at address: "host:port", "host:0" (the system chooses) or ":port" (all interfaces, IPv4 and
+// IPv6) on the networks "tcp", "tcp4" and "tcp6", a path or "@name" on "unix". Of the addresses that a name has it takes
+// one; [ListenAll] takes all.
 //
-// It waits only to look up a name, and is ended by ctx.
+// The file of a Unix socket that somebody has left behind is replaced, if nobody answers there; to find that out, Listen
+// connects to it. Any other file is an error that is syscall.EADDRINUSE. Closing the listener removes the file, but not
+// one that somebody else has put in its place. See [WithFileMode] and [WithUnlink].
+//
+// It waits to look up a name, and for the answer at a Unix socket; it is ended by ctx.
 func Listen(ctx context.Context, network, address string, opts ...Option) (*Listener, error) {
 	l := asyncio.RunningLoop(ctx)
 	o := optionsOf(opts)
@@ -37,10 +45,14 @@ func Listen(ctx context.Context, network, address string, opts ...Option) (*List
 		}
 		return nil, fmt.Errorf("aionet: %w", explain(err))
 	}
-	ln := &Listener{loop: l, sock: s, network: network}
+	return newListener(l, network, s, o.Options), nil
+}
+
+func newListener(l *asyncio.Loop, network string, s poller.Socket, made poller.Options) *Listener {
+	ln := &Listener{loop: l, sock: s, network: network, made: made}
 	s.SetOwner(ln)
 	ln.remove = l.AddCloser(listenerCloser{ln})
-	return ln, nil
+	return ln
 }
 
 // ListenTLS is [Listen] for TLS: Accept returns a *TLSConn, and Serve shakes hands before it calls the handler.
@@ -64,6 +76,9 @@ func listen(ctx context.Context, l *asyncio.Loop, network, address string, o *op
 	addrs, err := resolve(ctx, l, o.resolver, network, address)
 	if err != nil {
 		return nil, err
+	}
+	if network == "unix" {
+		return listenUnix(ctx, l, address, o)
 	}
 	return l.Poller().Listen(network, preferred(addrs).String(), &o.Options)
 }
@@ -123,29 +138,42 @@ func (ln *Listener) accept(ctx context.Context) (*Conn, error) {
 
 func (ln *Listener) acceptSocket(ctx context.Context) (poller.Socket, error) {
 	for {
-		if ln.closed.Load() {
-			return nil, ln.fail("accept", errClosed)
-		}
-		if ctx.Err() != nil {
-			return nil, ln.fail("accept", ln.acceptors.WaitIO(ctx, ln))
-		}
-		s, err := ln.sock.Accept()
-		if err == nil {
-			if ln.streak++; ln.streak%fairness == 0 {
-				_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so
-			}
-			return s, nil
-		}
+		s, err := ln.tryAccept(ctx)
 		if err == poller.ErrAgain {
-			ln.streak = 0
-			if err = ln.sock.Arm(poller.Read); err == nil {
-				err = ln.acceptors.WaitIO(ctx, ln)
-			}
+			err = ln.waitAccept(ctx)
 		}
-		if err != nil {
-			return nil, ln.fail("accept", err)
+		if s != nil || err != nil {
+			return s, err
 		}
 	}
+}
+
+// tryAccept returns poller.ErrAgain where it would wait.
+func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
+	if ln.streak++; ln.streak%fairness == 0 {
+		_ = asyncio.Yield(ctx) // cancelled meanwhile: that comes next
+	}
+	if ln.closed.Load() {
+		return nil, ln.fail("accept", errClosed)
+	}
+	if ctx.Err() != nil {
+		return nil, ln.fail("accept", ln.acceptors.WaitIO(ctx, ln))
+	}
+	s, err := ln.sock.Accept()
+	if err != nil && err != poller.ErrAgain {
+		err = ln.fail("accept", err)
+	}
+	return s, err
+}
+
+// waitAccept waits until a try may go better.
+func (ln *Listener) waitAccept(ctx context.Context) error {
+	ln.streak = 0
+	err := ln.sock.Arm(poller.Read)
+	if err == nil {
+		err = ln.acceptors.WaitIO(ctx, ln)
+	}
+	return ln.fail("accept", err)
 }
 
 func (ln *Listener) acceptForeign() (*Conn, error) {
@@ -168,6 +196,16 @@ func (ln *Listener) acceptForeign() (*Conn, error) {
 		return nil, ln.fail("accept", err)
 	}
 	return newConn(ln.loop, ln.network, s)
+}
+
+// Name returns the name that a listener from [ListenersFromEnvironment] was given; "" for others.
+func (ln *Listener) Name() string { return ln.name }
+
+// File returns a duplicate of the listener's descriptor, which the caller closes: for a process to come that is to
+// listen in place of this one. Any goroutine may call it.
+func (ln *Listener) File() (*os.File, error) {
+	f, err := ln.sock.File()
+	return f, ln.fail("duplicate", err)
 }
 
 // Addr returns the address, with the port that the system chose.

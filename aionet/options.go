@@ -62,10 +62,3 @@ func optionsOf(opts []Option) *options {
 	}
 	return o
 }
-
-// A ServeOption changes how Serve works.
-type ServeOption func(*server)
-
-// WithDrain lets connections go on for up to d after Serve's context has ended; then they are cancelled. Without it
-// they are cancelled at once.
-func WithDrain(d time.Duration) ServeOption { return func(s *server) { s.drain = d } }

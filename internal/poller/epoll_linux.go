@@ -3,6 +3,7 @@ package poller
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -208,3 +209,5 @@ func (p *epoll) Listen(network, address string, o *Options) (Socket, error) {
 func (p *epoll) Dial(network string, remote net.Addr, o *Options) (Socket, error) {
 	return dialFD(p, network, remote, o)
 }
+
+func (p *epoll) Adopt(from io.Closer, o *Options) (Socket, bool, error) { return adoptFD(p, from, o) }

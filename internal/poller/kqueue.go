@@ -4,6 +4,7 @@ package poller
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -159,3 +160,5 @@ func (p *kqueue) Listen(network, address string, o *Options) (Socket, error) {
 func (p *kqueue) Dial(network string, remote net.Addr, o *Options) (Socket, error) {
 	return dialFD(p, network, remote, o)
 }
+
+func (p *kqueue) Adopt(from io.Closer, o *Options) (Socket, bool, error) { return adoptFD(p, from, o) }

@@ -29,24 +29,33 @@ func listenFD(reg registry, network, address string, o *Options) (Socket, error)
 	s.local, s.listening = ln.Addr(), true
 	s.file = socketFileAt(s.local)
 	if _, ok := s.local.(*net.UnixAddr); !ok {
-		err = setTCP(fd, o) // accepted connections inherit it
+		err = os.NewSyscallError("setsockopt", setTCP(fd, o)) // accepted connections inherit it
+	}
+	if err == nil {
+		err = s.file.prepare(o)
 	}
 	if err != nil {
 		s.Close()
-		return nil, os.NewSyscallError("setsockopt", err)
+		return nil, err
 	}
 	return s, nil
 }
 
+// control sets what has to be set before the socket has its address.
 func control(rc syscall.RawConn, o *Options) (err error) {
-	if !o.ReusePort {
-		return nil
-	}
-	e := rc.Control(func(fd uintptr) { err = setBool(int(fd), unix.SOL_SOCKET, reusePort, true) })
+	e := rc.Control(func(fd uintptr) {
+		if o.Mode != 0 {
+			// Linux makes the file with these permissions, so that nobody slips in before the chmod.
+			_ = unix.Fchmod(int(fd), uint32(o.Mode.Perm()))
+		}
+		if o.ReusePort {
+			err = os.NewSyscallError("setsockopt", setBool(int(fd), unix.SOL_SOCKET, reusePort, true))
+		}
+	})
 	if e != nil {
 		return e
 	}
-	return os.NewSyscallError("setsockopt", err)
+	return err
 }
 
 func takeOver(ln net.Listener) (fd int, err error) {

@@ -46,6 +46,9 @@ type Poller interface {
 	Listen(network, address string, o *Options) (Socket, error)
 	// Dial begins to connect; Socket.Connect tells how it ended.
 	Dial(network string, remote net.Addr, o *Options) (Socket, error)
+	// Adopt makes a stream socket of this poller of one that came from elsewhere: an *os.File, or a net.Conn or
+	// net.Listener of package net. It is taken over, and closed as far as it is not needed; on error it stays as it is.
+	Adopt(from io.Closer, o *Options) (s Socket, listening bool, err error)
 	// Watch watches a descriptor of any kind (a pipe, a terminal, a pidfd, a socket from elsewhere), which stays its
 	// owner's. It is errors.ErrUnsupported on systems that cannot wait for any descriptor. It may be that one is
 	// refused that is watched here already.
@@ -58,6 +61,8 @@ type Options struct {
 	KeepAlive net.KeepAliveConfig // TCP
 	Delay     bool                // TCP: wait for more to fill a packet (Nagle), which is off by default
 	ReusePort bool                // Listen: let other sockets listen at the same address and share its connections
+	Mode      fs.FileMode         // Listen: the permissions of a Unix socket's file; 0: what the umask leaves
+	KeepFile  bool                // Listen, Adopt: Close leaves the file of a Unix socket
 }
 
 // Tryer is a socket as one try sees it. No method waits.
@@ -99,8 +104,12 @@ type Socket interface {
 	SetNoDelay(on bool) error
 	SetKeepAlive(c net.KeepAliveConfig) error
 	SyscallConn() (syscall.RawConn, error)
+	// File returns a duplicate of the descriptor, which the caller closes. errors.ErrUnsupported if the system has none.
+	File() (*os.File, error)
 	CloseWrite() error
 	CloseRead() error
+	// Discard lets the Close that follows drop what has not been sent, and reset a TCP connection.
+	Discard()
 	// Abort cuts the connection off and ends every Block, from any goroutine. Close must follow.
 	Abort()
 	// Close belongs to the loop while it runs. Ready may still be called once afterwards.

@@ -105,10 +105,7 @@ func (p *portable) Close() error {
 
 func (p *portable) Listen(network, address string, o *Options) (Socket, error) {
 	lc := net.ListenConfig{KeepAliveConfig: o.KeepAlive, KeepAlive: keepAlive(o), Control: func(_, _ string, rc syscall.RawConn) error {
-		if o.ReusePort {
-			return setReusePort(rc)
-		}
-		return nil
+		return control(rc, o)
 	}}
 	ln, err := lc.Listen(context.Background(), network, address)
 	if err != nil {
@@ -120,6 +117,10 @@ func (p *portable) Listen(network, address string, o *Options) (Socket, error) {
 	s.file = socketFileAt(s.local)
 	if u, ok := ln.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
+	}
+	if err := s.file.prepare(o); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }

@@ -38,6 +38,7 @@ type netSocket struct {
 	accepted   []net.Conn // at most one
 	hangup     bool       // CloseWrite waits for the write under way
 	sending    bool       // that write is SendFile's
+	discard    bool       // nothing is sent any more
 	aborted    bool
 	closed     bool
 }
@@ -429,6 +430,21 @@ func (s *netSocket) SyscallConn() (rc syscall.RawConn, err error) {
 	return plainRawConn{rc}, err
 }
 
+func (s *netSocket) File() (*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var of any = s.conn
+	if s.ln != nil {
+		of = s.ln
+	}
+	f, ok := of.(interface{ File() (*os.File, error) })
+	if !ok || s.aborted || s.closed {
+		return nil, net.ErrClosed
+	}
+	file, err := f.File()
+	return file, bare(err)
+}
+
 // plainRawConn hides what lets an os.File's WriteTo send itself past us, and block the loop.
 type plainRawConn struct{ syscall.RawConn }
 
@@ -455,6 +471,15 @@ func (s *netSocket) CloseRead() error {
 	return s.withConn(func(c net.Conn) error { return c.(interface{ CloseRead() error }).CloseRead() })
 }
 
+func (s *netSocket) Discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discard = true
+	if t, ok := s.conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // fails if it is closed
+	}
+}
+
 func (s *netSocket) Abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -475,7 +500,7 @@ func (s *netSocket) abortLocked() {
 		s.ln.Close()
 	case s.conn == nil:
 		s.cancelDial()
-	case s.out.busy && !s.sending:
+	case s.out.busy && !s.sending && !s.discard:
 		// The peer may be closing, too, and have to get rid of something first.
 		go func() { _, _ = io.Copy(io.Discard, s.conn) }()
 		_ = s.conn.SetWriteDeadline(time.Now().Add(linger))

@@ -33,6 +33,7 @@ type fdSocket struct {
 	dup      *os.File   // the same socket in Go's netpoller, for Block
 	deadline [2]time.Time
 	aborted  bool
+	shared   bool // others have duplicates: to close this one is not the socket's end
 }
 
 func newFDSocket(reg registry, fd int) *fdSocket {
@@ -309,6 +310,24 @@ func (s *fdSocket) CloseRead() error {
 	return s.withFD("shutdown", func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RD) })
 }
 
+func (s *fdSocket) File() (f *os.File, err error) {
+	err = s.withFD("fcntl", func(fd int) error {
+		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			s.shared = true
+			f = os.NewFile(uintptr(dup), "socket")
+		}
+		return err
+	})
+	return f, err
+}
+
+func (s *fdSocket) Discard() {
+	_ = s.withFD("setsockopt", func(fd int) error {
+		return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	})
+}
+
 // Abort leaves the descriptor open, as the loop may be in a try on it.
 func (s *fdSocket) Abort() {
 	s.mu.Lock()
@@ -320,7 +339,9 @@ func (s *fdSocket) Abort() {
 	if s.dup != nil {
 		s.dup.Close() // first, or those who Block would take the shutdown for the peer's end
 	}
-	_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	if !s.shared {
+		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	}
 }
 
 func (s *fdSocket) Close() error {
@@ -330,7 +351,7 @@ func (s *fdSocket) Close() error {
 		return net.ErrClosed
 	}
 	if s.registered {
-		s.reg.deregister(&s.watched, s.dup != nil)
+		s.reg.deregister(&s.watched, s.dup != nil || s.shared)
 		s.registered = false
 	}
 	s.file.remove()

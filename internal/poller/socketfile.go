@@ -11,13 +11,27 @@ type socketFile struct {
 	made os.FileInfo // nil if the system does not tell
 }
 
-// socketFileAt returns the file that a listener has just made at the address.
+// socketFileAt returns the file that a listener has at the address.
 func socketFileAt(a net.Addr) (f socketFile) {
 	if u, ok := a.(*net.UnixAddr); ok && u.Name != "" && u.Name[0] != '@' {
 		f.name = u.Name
 		f.made, _ = os.Lstat(u.Name)
 	}
 	return f
+}
+
+// prepare gives the file that a listener has just made the permissions that it is to have. The zero socketFile needs
+// none.
+func (f *socketFile) prepare(o *Options) error {
+	if f.name != "" && o.Mode != 0 {
+		if err := os.Chmod(f.name, o.Mode); err != nil {
+			return err
+		}
+	}
+	if o.KeepFile {
+		*f = socketFile{}
+	}
+	return nil
 }
 
 // remove removes the file, but not one that somebody else has put in its place. It comes before the socket is closed:

@@ -1,0 +1,41 @@
+package aionet
+
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// idleBlock is a handler that has nothing to finish.
+type idleBlock struct{ cancel context.CancelCauseFunc }
+
+// Idle runs fn as a block that a closing server ends at once, with [ErrServerClosed], while it lets everything else in
+// its handlers finish ([WithDrain]). Put the wait for a client's next request there:
+//
+//	for {
+//		err := aionet.Idle(ctx, func(context.Context) error {
+//			line, err = r.ReadString('\n')
+//			return err
+//		})
+//		if err != nil {
+//			return err
+//		}
+//		answer(ctx, c, line)
+//	}
+//
+// A handler that returns the error is not reported as failed. Outside the handlers of a [Server] it just runs fn.
+func Idle(ctx context.Context, fn func(ctx context.Context) error) error {
+	s, _ := ctx.Value(serverKey{}).(*Server)
+	if s == nil {
+		return fn(ctx)
+	}
+	inner, cancel := asyncio.WithCancel(ctx)
+	defer cancel(nil)
+	if s.closed {
+		cancel(ErrServerClosed)
+	}
+	b := &idleBlock{cancel}
+	s.idle[b] = struct{}{}
+	defer delete(s.idle, b)
+	return asyncio.Enter(inner, func() error { return fn(inner) })
+}

@@ -1,0 +1,405 @@
+package aionet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// ErrServerClosed is what ends the connections of a [Server] that is shut down, and what its methods return that come
+// too late. It is net.ErrClosed, too.
+var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClosed)
+
+// A Server accepts connections from one or more listeners, and runs a handler for each in a task of its own
+// (asyncio's Server). [Serve] is one for a single listener in one call.
+//
+//	s := aionet.NewServer(ctx, handler, aionet.WithMaxConnections(1000), aionet.WithDrain(10*time.Second))
+//	if err := s.AddListener(ln, another); err != nil {
+//		return err
+//	}
+//	return s.ServeForever(ctx)
+//
+// What a handler returns or panics with is reported to the loop's exception handler and ends that connection only.
+// When the system is short of descriptors or memory, the server reports it, waits, and goes on: 5 ms first, then up to
+// 1 s. A connection that has gone before it was accepted is passed over.
+//
+// # The end
+//
+// A server ends in up to four steps. It stops accepting. It lets the handlers finish, for as long as [WithDrain] says;
+// [Idle] lets those end at once that have nothing to finish. It cancels those that are left. And it resets the
+// connections of those that do not end even then ([WithAbortAfter]). [Server.ServeForever] and [Server.Shutdown] take
+// all steps and return when the last handler has; [Server.Close] takes the first one only.
+//
+// A Server belongs to its loop: its methods panic elsewhere. The memory of one connection is that of a task and its
+// Conn.
+type Server struct {
+	loop       *asyncio.Loop
+	ctx        context.Context // below it Start's task runs
+	handler    Handler
+	drain      time.Duration
+	abortAfter time.Duration
+	most       int // connections at once; 0: any number
+
+	listeners     []*Listener
+	live          map[*Conn]net.Conn // as its handler has it, perhaps with TLS around; nil: the server has closed it
+	idle          map[*idleBlock]struct{}
+	started       bool
+	owned         bool // ServeForever is under way
+	closed        bool
+	broken        error // what ended the last listener
+	cause         error // why ServeForever ends the handlers
+	accepting     context.Context
+	serving       context.Context
+	stopAccepting context.CancelCauseFunc
+	stopServing   context.CancelCauseFunc
+	room          asyncio.WaitQueue // where accepting waits at the limit
+	changed       asyncio.WaitQueue // who waits for the end, or a part of it
+}
+
+// abortAfter is how long a cancelled handler may take to clean up, if nobody says.
+const abortAfter = 5 * time.Second
+
+type serverKey struct{}
+
+// NewServer returns a server that has no listener yet and does not serve. It serves at most until ctx ends; its
+// handlers have the values of ctx.
+func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Server {
+	if handler == nil {
+		panic("aionet: NewServer: nil handler")
+	}
+	s := &Server{loop: asyncio.RunningLoop(ctx), ctx: ctx, handler: handler, abortAfter: abortAfter}
+	s.live, s.idle = map[*Conn]net.Conn{}, map[*idleBlock]struct{}{}
+	for _, set := range opts {
+		set(s)
+	}
+	s.serving, s.stopServing = asyncio.WithCancel(context.WithValue(context.WithoutCancel(ctx), serverKey{}, s))
+	s.accepting, s.stopAccepting = asyncio.WithCancel(s.serving)
+	return s
+}
+
+// AddListener lets the server accept from lns, too, at once if it serves. They are its own from now on: it closes them.
+// It returns an error, and takes none, if the server is closed or one of them is another loop's.
+func (s *Server) AddListener(lns ...*Listener) error {
+	s.check("AddListener")
+	if s.closed {
+		return fmt.Errorf("aionet: Server.AddListener: %w", ErrServerClosed)
+	}
+	for _, ln := range lns {
+		if ln == nil {
+			panic("aionet: Server.AddListener: nil listener")
+		}
+		if ln.loop != s.loop {
+			return fmt.Errorf("aionet: Server.AddListener: %v is another loop's; Listener.Clone makes one for this", ln.Addr())
+		}
+	}
+	s.listeners = append(s.listeners, lns...)
+	if s.started {
+		for _, ln := range lns {
+			s.listen(ln)
+		}
+	}
+	return nil
+}
+
+// Start lets the server accept connections in the background (asyncio's start_serving). When the context of NewServer
+// ends, it is shut down as by [Server.ServeForever]; after [Server.Close] its connections go on until then. Starting
+// again does nothing. It returns an error if the server is closed or has no listener.
+func (s *Server) Start() error {
+	s.check("Start")
+	if s.started && !s.closed {
+		return nil
+	}
+	if err := s.begin("Start"); err != nil {
+		return err
+	}
+	asyncio.Go(s.ctx, func(ctx context.Context) error {
+		_ = s.WaitClosed(ctx)
+		s.finish(ctx)
+		return nil
+	}, asyncio.Name("aionet.Server"))
+	return nil
+}
+
+// ServeForever accepts connections until ctx ends, [Server.Close] is called, or the last listener is closed or broken.
+// Then it shuts the server down and returns, when all handlers have: the cause of ctx, nil, or what was wrong with the
+// listener. It returns an error at once if the server is closed, has no listener, or is in ServeForever already.
+func (s *Server) ServeForever(ctx context.Context) error {
+	s.check("ServeForever")
+	if s.owned && !s.closed {
+		return errors.New("aionet: Server.ServeForever: it is under way already")
+	}
+	if s.closed || !s.started {
+		if err := s.begin("ServeForever"); err != nil {
+			return err
+		}
+	}
+	s.owned = true
+	s.cause = s.wait(ctx, func() bool { return s.closed })
+	s.Close()
+	s.finish(ctx)
+	return cmp.Or(s.cause, s.broken)
+}
+
+func (s *Server) begin(call string) error {
+	if s.closed {
+		return fmt.Errorf("aionet: Server.%s: %w", call, ErrServerClosed)
+	}
+	if len(s.listeners) == 0 {
+		return fmt.Errorf("aionet: Server.%s: there is no listener; AddListener adds one", call)
+	}
+	s.started = true
+	for _, ln := range s.listeners {
+		s.listen(ln)
+	}
+	return nil
+}
+
+func (s *Server) listen(ln *Listener) {
+	asyncio.Go(s.accepting, func(ctx context.Context) error {
+		err := s.acceptAll(ctx, ln)
+		s.drop(ln, err)
+		return nil
+	})
+}
+
+// drop forgets a listener that accepts no more. A server that has lost its last one is closed.
+func (s *Server) drop(ln *Listener, err error) {
+	ln.Close()
+	if s.closed {
+		return
+	}
+	for i := range s.listeners {
+		if s.listeners[i] == ln {
+			s.listeners = append(s.listeners[:i:i], s.listeners[i+1:]...)
+			break
+		}
+	}
+	if err != nil {
+		s.report("a listener is broken, and closed", err)
+	}
+	if len(s.listeners) == 0 {
+		s.broken = err
+		s.Close()
+	}
+}
+
+// acceptAll returns nil when the listener or the server is closed, and an error if the listener cannot go on.
+func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
+	pause := time.Duration(0)
+	for {
+		c, err := s.accept(ctx, ln)
+		switch {
+		case err == nil:
+			pause = 0
+			s.serve(ln, c)
+			continue
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, asyncio.ErrLoopClosed):
+			return nil
+		case goneBeforeAccept(err):
+			continue
+		case brokenListener(err):
+			return err
+		}
+		if pause == 0 {
+			s.report("accepting connections fails; trying again", err)
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		if asyncio.Sleep(ctx, pause) != nil {
+			return nil
+		}
+	}
+}
+
+// accept takes a connection only when there is room for it. It looks for room after each wait: other listeners may have
+// taken it.
+func (s *Server) accept(ctx context.Context, ln *Listener) (*Conn, error) {
+	for {
+		for s.most > 0 && len(s.live) >= s.most {
+			if err := s.room.WaitIO(ctx, (*roomWait)(s)); err != nil {
+				return nil, err
+			}
+		}
+		sock, err := ln.tryAccept(ctx)
+		if err == nil {
+			return newConn(s.loop, ln.network, sock)
+		}
+		if err == poller.ErrAgain {
+			err = ln.waitAccept(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// serve runs the handler for a connection.
+func (s *Server) serve(ln *Listener, c *Conn) {
+	conn := ln.wrap(c)
+	s.live[c] = conn
+	t := asyncio.Go(s.serving, func(ctx context.Context) error {
+		defer conn.Close()
+		if t, ok := conn.(*TLSConn); ok {
+			if err := asyncio.Timeout(ctx, handshakeLimit, t.HandshakeContext); err != nil {
+				return err
+			}
+		}
+		return s.handler(ctx, conn)
+	})
+	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) { s.served(c, t) })
+}
+
+func (s *Server) served(c *Conn, t *asyncio.Task[asyncio.None]) {
+	closed := s.live[c] == nil
+	delete(s.live, c)
+	// What a handler makes of our closing its connection is no news.
+	ours := errors.Is(t.Err(), ErrServerClosed) || closed && errors.Is(t.Err(), net.ErrClosed)
+	if err := t.Err(); err != nil && !t.Cancelled() && !ours {
+		s.report(fmt.Sprintf("serving %s %s failed", c.network, addrString(c.RemoteAddr())), err)
+	}
+	s.room.WakeAll() // not each listener has a connection for it
+	if s.closed && len(s.live) == 0 {
+		s.changed.WakeAll()
+	}
+}
+
+// Close stops accepting and closes the listeners. Connections go on; [Server.WaitClosed] waits for them, and
+// ServeForever, if it is under way, ends them. Closing again does nothing.
+func (s *Server) Close() {
+	s.check("Close")
+	if s.closed {
+		return
+	}
+	s.closed = true
+	for _, ln := range s.listeners {
+		ln.Close()
+	}
+	s.listeners = nil
+	s.stopAccepting(ErrServerClosed)
+	for b := range s.idle {
+		b.cancel(ErrServerClosed)
+	}
+	s.changed.WakeAll()
+}
+
+// Shutdown closes the server and ends its connections, in the steps that the type's documentation names. If ctx ends
+// while handlers may still finish, those that are left are cancelled at once. It returns when the last handler has
+// returned: nil if they all ended by themselves.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Close()
+	err := asyncio.Timeout(ctx, s.drain, s.WaitClosed)
+	s.end(ctx)
+	return err
+}
+
+// finish is Shutdown by an owner that is cancelled already.
+func (s *Server) finish(ctx context.Context) {
+	_ = asyncio.Shield(ctx, s.Shutdown) // what it says is known
+}
+
+// end cancels what still runs, and waits for it however long that takes.
+func (s *Server) end(ctx context.Context) {
+	s.stopServing(cmp.Or(s.cause, ErrServerClosed))
+	_ = asyncio.Shield(ctx, func(ctx context.Context) error {
+		if asyncio.Timeout(ctx, s.abortAfter, s.WaitClosed) == nil {
+			return nil
+		}
+		s.AbortClients()
+		return s.WaitClosed(ctx) // fails only if the loop itself is ending, and everything on it
+	})
+}
+
+// WaitClosed waits until the server is closed and the last handler has returned; it ends nothing itself. If ctx ends
+// first, it returns the cause.
+func (s *Server) WaitClosed(ctx context.Context) error {
+	s.check("WaitClosed")
+	return s.wait(ctx, func() bool { return s.closed && len(s.live) == 0 })
+}
+
+func (s *Server) wait(ctx context.Context, until func() bool) error {
+	for !until() {
+		if err := s.changed.WaitIO(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CloseClients closes every connection there is now: what has been written is still sent, and each handler finds its
+// connection closed. The server goes on.
+func (s *Server) CloseClients() {
+	s.check("CloseClients")
+	for c, conn := range s.live {
+		if conn != nil {
+			s.live[c] = nil
+			conn.Close()
+		}
+	}
+}
+
+// AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read.
+func (s *Server) AbortClients() {
+	s.check("AbortClients")
+	for c := range s.live {
+		s.live[c] = nil
+		c.Abort()
+	}
+}
+
+// IsServing reports whether the server accepts connections.
+func (s *Server) IsServing() bool { return s.started && !s.closed }
+
+// Connections returns how many handlers run.
+func (s *Server) Connections() int { return len(s.live) }
+
+// Addrs returns the addresses of the listeners, none after Close.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, ln := range s.listeners {
+		addrs[i] = ln.Addr()
+	}
+	return addrs
+}
+
+// Loop returns the server's loop.
+func (s *Server) Loop() *asyncio.Loop { return s.loop }
+
+// String shows where the server listens, whether it serves, and how many connections there are.
+func (s *Server) String() string {
+	state := "not started"
+	switch {
+	case s.closed:
+		state = "closed"
+	case s.started:
+		state = "serving"
+	}
+	at := ""
+	for i, a := range s.Addrs() {
+		at += [2]string{" on ", ", "}[min(i, 1)] + a.Network() + " " + addrString(a)
+	}
+	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, len(s.live))
+}
+
+// WaitName says what a task waits for.
+func (s *Server) WaitName() string { return "the end of " + s.String() }
+
+type roomWait Server
+
+func (s *roomWait) WaitName() string {
+	return fmt.Sprintf("the end of one of %d connections, which is the limit", s.most)
+}
+
+func (s *Server) check(call string) {
+	if !s.loop.OnLoop() {
+		panic("aionet: Server." + call + ": called on a goroutine that is not the server's loop; use asyncio.RunThreadsafe or Loop.CallSoonThreadsafe")
+	}
+}
+
+func (s *Server) report(message string, err error) {
+	s.loop.CallException(asyncio.ExceptionInfo{Message: "aionet: " + message, Err: err})
+}
