@@ -1,0 +1,167 @@
+package aionet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// A SendFileOption changes how Transport.SendFile works.
+type SendFileOption func(*sendFile)
+
+// WithoutFallback lets SendFile fail with errors.ErrUnsupported, and send nothing, where the system cannot send the
+// file by itself, as over TLS, instead of reading and writing it.
+func WithoutFallback() SendFileOption { return func(s *sendFile) { s.nativeOnly = true } }
+
+// sendFile is one call of SendFile.
+type sendFile struct {
+	t          *transport
+	f          *os.File
+	nativeOnly bool
+}
+
+func (t *transport) SendFile(ctx context.Context, f *os.File, offset, n int64, opts ...SendFileOption) (int64, error) {
+	t.check("SendFile")
+	if offset < 0 || n < 0 {
+		return 0, fmt.Errorf("aionet: Transport.SendFile: negative offset %d or count %d", offset, n)
+	}
+	if err := t.mayWrite(); err != nil {
+		return 0, err
+	}
+	s := &sendFile{t: t, f: f}
+	for _, set := range opts {
+		set(s)
+	}
+	t.state |= fileOnWire
+	sent, err := s.run(ctx, offset, n)
+	t.state &^= fileOnWire
+	t.flushed() // closes, if that was asked for meanwhile
+	return sent, err
+}
+
+func (s *sendFile) run(ctx context.Context, offset, n int64) (sent int64, err error) {
+	if err := s.t.drained(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.seek(ctx, offset); err != nil {
+		return 0, err
+	}
+	err = errors.ErrUnsupported
+	if sock, ok := s.t.wire.(poller.Socket); ok {
+		sent, err = s.native(ctx, sock, n)
+	}
+	if errors.Is(err, errors.ErrUnsupported) && sent == 0 {
+		if s.nativeOnly {
+			return 0, fmt.Errorf("aionet: Transport.SendFile: the system cannot send the file by itself: %w", errors.ErrUnsupported)
+		}
+		sent, err = s.copy(ctx, n)
+		if sought := s.seek(context.WithoutCancel(ctx), offset+sent); err == nil {
+			err = sought
+		}
+	}
+	return sent, err
+}
+
+func (s *sendFile) seek(ctx context.Context, offset int64) error {
+	return inAThread(ctx, func() error {
+		_, err := s.f.Seek(offset, io.SeekStart)
+		return err
+	})
+}
+
+// native waits for the thread even when cancelled, as only it knows how much was sent; it is told to stop.
+func (s *sendFile) native(ctx context.Context, sock poller.Socket, n int64) (sent int64, err error) {
+	var mu sync.Mutex
+	over := false
+	forget := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			sock.SetDeadline(poller.Write, time.Unix(1, 0))
+		}
+	})
+	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
+		return inAThread(ctx, func() error {
+			for sent < n && err == nil {
+				var k int64
+				part := min(n-sent, fileAtOnce)
+				if k, err = sock.SendFile(s.f, part); k < part && err == nil {
+					n = 0 // the file's end
+				}
+				sent += k
+			}
+			return nil
+		})
+	})
+	forget()
+	mu.Lock()
+	over = true
+	mu.Unlock()
+	sock.SetDeadline(poller.Write, time.Time{})
+	switch {
+	case failed != nil:
+		return sent, failed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return sent, context.Cause(ctx)
+	case err != nil && !errors.Is(err, errors.ErrUnsupported):
+		s.t.fatal("sendfile", err)
+		err = s.t.fail("sendfile", err)
+	}
+	return sent, err
+}
+
+// copy reads the file in threads, and sends each part before it reads the next one.
+func (s *sendFile) copy(ctx context.Context, n int64) (sent int64, err error) {
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buf)
+	for sent < n {
+		var k int
+		err := asyncio.Shield(ctx, func(ctx context.Context) error { // the thread must be done with buf
+			return inAThread(ctx, func() (err error) {
+				k, err = s.f.Read(buf[:min(n-sent, int64(len(buf)))])
+				return err
+			})
+		})
+		if err == io.EOF {
+			return sent, nil
+		}
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		if err == nil && s.t.is(lost) {
+			err = s.t.drained(ctx)
+		}
+		if err != nil {
+			return sent, err
+		}
+		if _, err := s.t.send(buf[:k]); err != nil {
+			return sent, err
+		}
+		if err = s.t.drained(ctx); err != nil && s.t.is(lost) {
+			return sent, err
+		}
+		if sent += int64(k); err != nil { // what is left is still sent
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+func inAThread(ctx context.Context, fn func() error) error {
+	var err error
+	_, failed := asyncio.ToThread(ctx, func() (asyncio.None, error) {
+		err = fn()
+		return asyncio.None{}, nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}

@@ -1,0 +1,259 @@
+package aionet
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// This file is how a transport sends: at once if it can, from its buffer when there is room.
+
+var (
+	errAfterEOF   = errors.New("after WriteEOF nothing can be written")
+	errFileOnWire = errors.New("SendFile is sending a file; write when it has returned")
+	errUpgrading  = errors.New("StartTLS is shaking hands; write when it has returned")
+)
+
+func (t *transport) Write(p []byte) (int, error) {
+	t.check("Write")
+	if err := t.mayWrite(); err != nil {
+		return 0, err
+	}
+	n, err := t.send(p)
+	if err == nil {
+		err = t.mayPause()
+	}
+	return n, err
+}
+
+func (t *transport) Writev(parts ...[]byte) (done int, err error) {
+	t.check("Writev")
+	if err := t.mayWrite(); err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, p := range parts {
+		total += len(p)
+	}
+	if t.unsent() == 0 && len(parts) > 1 && total <= receiveSize {
+		for _, p := range parts {
+			t.keep(p)
+		}
+		if t.flush(); t.is(lost) {
+			return 0, t.err
+		}
+		return total, t.mayPause()
+	}
+	for _, p := range parts {
+		n, err := t.send(p)
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, t.mayPause()
+}
+
+// mayWrite reports why nothing can be written. A protocol that was told to pause may still have something to say when
+// it may go on, though its transport is closing.
+func (t *transport) mayWrite() error {
+	switch {
+	case t.is(lost), t.is(closing) && !t.is(paused|resuming):
+		if t.dropped++; t.dropped == droppedBeforeReport {
+			t.report(fmt.Sprintf("%d writes to a transport that was closed were dropped", t.dropped), net.ErrClosed)
+		}
+		return t.fail("write", net.ErrClosed)
+	case t.is(finishing):
+		return t.fail("write", errAfterEOF)
+	case t.is(fileOnWire):
+		return t.fail("write", errFileOnWire)
+	case t.is(upgrading):
+		return t.fail("write", errUpgrading)
+	}
+	return nil
+}
+
+// send tries, and keeps what is left.
+func (t *transport) send(p []byte) (int, error) {
+	done := 0
+	if t.unsent() == 0 {
+		n, err := t.writeSome(p)
+		if err != nil {
+			return n, err
+		}
+		done = n
+	}
+	if done < len(p) || t.unsent() > 0 {
+		t.keep(p[done:])
+		if err := t.wire.Arm(poller.Write); err != nil {
+			t.fatal("write", err)
+			return done, t.err
+		}
+	}
+	return len(p), nil
+}
+
+// writeSome writes until there is no more room. An error ends the transport.
+func (t *transport) writeSome(p []byte) (done int, err error) {
+	for done < len(p) {
+		n, err := t.wire.Write(p[done:])
+		done += n
+		if err == poller.ErrAgain {
+			break
+		}
+		if err != nil {
+			t.fatal("write", err)
+			return done, t.err
+		}
+	}
+	return done, nil
+}
+
+// keep copies p to the end of the buffer.
+func (t *transport) keep(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	if t.out == nil {
+		t.out = t.hub.takeSpare()
+	}
+	if t.sent > len(t.out)/2 { // so that each byte is moved once, on average
+		t.out = t.out[:copy(t.out, t.out[t.sent:])]
+		t.sent = 0
+	}
+	t.out = append(t.out, p...)
+}
+
+// flush sends what is in the buffer, as there may be room.
+func (t *transport) flush() {
+	if len(t.out) > t.sent {
+		n, err := t.writeSome(t.out[t.sent:])
+		if err != nil {
+			return
+		}
+		t.sent += n
+	}
+	if w, ok := t.wire.(*tlsWire); ok && len(t.out) == t.sent {
+		if err := w.drain(); err != nil && err != poller.ErrAgain {
+			t.fatal("write", err)
+			return
+		}
+	}
+	t.mayResume()
+	if t.unsent() > 0 {
+		if err := t.wire.Arm(poller.Write); err != nil {
+			t.fatal("write", err)
+		}
+		return
+	}
+	t.flushed()
+}
+
+// flushed does what was put off until all was sent, if it was.
+func (t *transport) flushed() {
+	if t.is(lost) || t.unsent() > 0 {
+		return
+	}
+	t.dropOutput()
+	t.wakeDrained()
+	if t.is(fileOnWire | upgrading) {
+		return
+	}
+	_, isTLS := t.wire.(*tlsWire)
+	if !t.is(finished) && (t.is(finishing) || t.is(closing) && isTLS) {
+		t.state |= finished
+		if err := t.wire.CloseWrite(); err != nil && !t.is(closing) {
+			t.fatal("close", err)
+			return
+		}
+		if t.unsent() > 0 { // TLS says goodbye
+			if err := t.wire.Arm(poller.Write); err != nil {
+				t.fatal("write", err)
+			}
+			return
+		}
+	}
+	if t.is(closing) {
+		t.cut(t.err)
+	}
+}
+
+// unsent is how many bytes wait to be sent.
+func (t *transport) unsent() int {
+	n := len(t.out) - t.sent
+	if w, ok := t.wire.(*tlsWire); ok {
+		n += w.pending()
+	}
+	return n
+}
+
+// dropOutput leaves an idle transport without a buffer.
+func (t *transport) dropOutput() {
+	if t.out != nil {
+		t.hub.giveSpare(t.out)
+		t.out, t.sent = nil, 0
+	}
+}
+
+func (t *transport) wakeDrained() {
+	if t.rare != nil {
+		t.rare.drained.WakeAll()
+	}
+}
+
+// mayPause tells the protocol that too much waits to be sent. It fails if the protocol aborts, or panics.
+func (t *transport) mayPause() error {
+	if t.is(paused|lost) || t.unsent() <= int(t.high) {
+		return nil
+	}
+	t.state |= paused
+	if p, ok := t.proto.(WritePauser); ok {
+		if t.call(p.PauseWriting); t.is(lost) {
+			return t.fail("write", net.ErrClosed)
+		}
+	}
+	return nil
+}
+
+// mayResume tells the protocol that little is left.
+func (t *transport) mayResume() {
+	if !t.is(paused) || t.unsent() > int(t.low) {
+		return
+	}
+	t.state = t.state&^paused | resuming
+	if p, ok := t.proto.(WritePauser); ok {
+		t.call(p.ResumeWriting)
+	}
+	t.state &^= resuming
+}
+
+func (t *transport) WriteEOF() error {
+	t.check("WriteEOF")
+	if t.is(closing | finishing) {
+		return nil
+	}
+	t.state |= finishing // after SendFile or StartTLS, if one is under way
+	t.flushed()
+	return nil
+}
+
+func (t *transport) SetWriteBufferLimits(low, high int) error {
+	t.check("SetWriteBufferLimits")
+	if low < 0 || high < low || high > 1<<31-1 {
+		return fmt.Errorf("aionet: Transport.SetWriteBufferLimits: low %d and high %d do not fit 0 <= low <= high < 2 GiB", low, high)
+	}
+	t.low, t.high = int32(low), int32(high)
+	return t.mayPause()
+}
+
+func (t *transport) WriteBufferLimits() (low, high int) {
+	t.check("WriteBufferLimits")
+	return int(t.low), int(t.high)
+}
+
+func (t *transport) WriteBufferSize() int {
+	t.check("WriteBufferSize")
+	return t.unsent()
+}
