@@ -75,7 +75,7 @@ func (ln *Listener) Clone(ctx context.Context) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aionet: %w", ln.fail("clone", err))
 	}
-	clone.tls, clone.name = ln.tls, ln.name
+	clone.tls, clone.secure, clone.name = ln.tls, ln.secure, ln.name
 	return clone, nil
 }
 

@@ -28,6 +28,9 @@ func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, 
 	if o.ReusePort {
 		return nil, fmt.Errorf("aionet: dial %s %s: WithReusePort is for Listen", network, address)
 	}
+	if err := o.secure.refuse(); err != nil {
+		return nil, fmt.Errorf("aionet: dial %s %s: %w", network, address, err)
+	}
 	d := &dialer{loop: l, network: network, options: o}
 	addrs, err := d.addresses(ctx, address)
 	if err != nil {
@@ -53,13 +56,19 @@ func (d *dialer) addresses(ctx context.Context, address string) ([]net.Addr, err
 	if err != nil {
 		return nil, err
 	}
+	suited, err := d.suited(addrs)
+	return interleave(suited, d.options.firstFamily, isIPv4), err
+}
+
+// suited leaves out those that no local address can dial.
+func (d *dialer) suited(addrs []net.Addr) ([]net.Addr, error) {
 	suited := slices.DeleteFunc(addrs, func(a net.Addr) bool {
 		return len(d.options.locals) > 0 && len(d.localsFor(a)) == 0
 	})
 	if len(suited) == 0 {
 		return nil, fmt.Errorf("it has no address of the family of %v, from which it was to be dialled", d.options.locals)
 	}
-	return interleave(suited, d.options.firstFamily, isIPv4), nil
+	return suited, nil
 }
 
 // localsFor returns the local addresses from which a can be dialled.

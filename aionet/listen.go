@@ -1,6 +1,7 @@
 package aionet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -18,6 +19,7 @@ type Listener struct {
 	sock      poller.Socket
 	network   string
 	tls       *tls.Config // nil: plain
+	secure    tlsOptions
 	made      poller.Options
 	name      string
 	remove    func()
@@ -38,6 +40,9 @@ type Listener struct {
 func Listen(ctx context.Context, network, address string, opts ...Option) (*Listener, error) {
 	l := asyncio.RunningLoop(ctx)
 	o := optionsOf(opts)
+	if err := o.secure.refuse(); err != nil {
+		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
+	}
 	s, err := listen(ctx, l, network, address, o)
 	if err != nil {
 		if _, ok := err.(*net.OpError); !ok {
@@ -61,11 +66,16 @@ func ListenTLS(ctx context.Context, network, address string, config *tls.Config,
 	if config == nil || len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil {
 		return nil, fmt.Errorf("aionet: listen %s %s: the TLS configuration has no certificate; set Certificates, GetCertificate or GetConfigForClient", network, address)
 	}
-	ln, err := Listen(ctx, network, address, opts...)
+	o := optionsOf(opts)
+	if err := o.secure.check(); err != nil {
+		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
+	}
+	ln, err := Listen(ctx, network, address, append(opts[:len(opts):len(opts)], withoutTLS)...)
 	if err != nil {
 		return nil, err
 	}
-	ln.tls = config
+	ln.tls, ln.secure = config, o.secure
+	ln.secure.handshake = cmp.Or(ln.secure.handshake, handshakeLimit)
 	return ln, nil
 }
 
@@ -123,7 +133,9 @@ func (ln *Listener) Accept() (net.Conn, error) {
 
 func (ln *Listener) wrap(c *Conn) net.Conn {
 	if ln.tls != nil {
-		return TLSServer(c, ln.tls)
+		t := TLSServer(c, ln.tls)
+		t.set(ln.secure)
+		return t
 	}
 	return c
 }

@@ -32,12 +32,13 @@ type writeQueue struct {
 	queued  []byte
 	err     error // ends the queue
 	closing bool
-	until   time.Time // closing: when to give up
+	limit   time.Duration // how long a closed one goes on sending
+	until   time.Time     // closing: when to give up
 	linger  *asyncio.Timer
 }
 
 func newWriteQueue(c *Conn) *writeQueue {
-	q := &writeQueue{Conn: c}
+	q := &writeQueue{Conn: c, limit: lingerLimit}
 	attach := func() { c.onWritable, c.onLoopEnd = q.sendOnLoop, q.finish }
 	if c.loop.OnLoop() {
 		attach()
@@ -50,7 +51,10 @@ func newWriteQueue(c *Conn) *writeQueue {
 // Read lets crypto/tls go on after a cancelled read: nothing is lost by that.
 func (q *writeQueue) Read(p []byte) (int, error) {
 	n, err := q.Conn.Read(p)
-	if err == nil || err == io.EOF || final(err) {
+	if err == io.EOF {
+		err = errTruncated
+	}
+	if err == nil || err == errTruncated || final(err) {
 		return n, err
 	}
 	return n, &temporary{err}
@@ -150,6 +154,16 @@ func (q *writeQueue) sendOnLoop() {
 	}
 }
 
+// room says without waiting whether there is room.
+func (q *writeQueue) room() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && len(q.queued) >= queueRoom {
+		return poller.ErrAgain
+	}
+	return q.err
+}
+
 // waitForRoom waits until little is queued.
 func (q *writeQueue) waitForRoom(ctx context.Context) error {
 	for {
@@ -195,7 +209,7 @@ func (q *writeQueue) Close() error {
 	wait := len(q.queued) > 0 && q.err == nil
 	first := !q.closing
 	q.closing = true
-	q.until = time.Now().Add(lingerLimit)
+	q.until = time.Now().Add(q.limit)
 	q.mu.Unlock()
 	if !first || q.closed.Load() {
 		return nil
@@ -221,7 +235,7 @@ func (q *writeQueue) isClosing() bool {
 }
 
 func (q *writeQueue) startLinger() {
-	q.linger = q.loop.CallLater(lingerLimit, q.end)
+	q.linger = q.loop.CallLater(q.limit, q.end)
 	q.sendOnLoop()
 }
 
@@ -236,6 +250,22 @@ func (q *writeQueue) finish() {
 	}
 }
 
+func (q *writeQueue) waitClosed(ctx context.Context) error {
+	for !q.closed.Load() {
+		if err := q.writers.WaitIO(ctx, (*writeWait)(q.Conn)); err != nil {
+			if q.isClosing() {
+				q.end()
+			}
+			return err
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
+func (q *writeQueue) setLinger(d time.Duration) { q.limit = d }
+
 func (q *writeQueue) end() {
 	if q.linger != nil {
 		q.linger.Stop()
@@ -243,6 +273,7 @@ func (q *writeQueue) end() {
 	_ = q.Conn.Close()
 }
 
-// Deadlines are for those who wait, in TLSConn. crypto/tls sets one of its own around its goodbye.
-
+// SetWriteDeadline does nothing; see [carrier].
 func (q *writeQueue) SetWriteDeadline(time.Time) error { return nil }
+
+func (q *writeQueue) limitWrites(t time.Time) error { return q.Conn.SetWriteDeadline(t) }

@@ -245,7 +245,7 @@ func (s *Server) serve(ln *Listener, c *Conn) {
 	t := asyncio.Go(s.serving, func(ctx context.Context) error {
 		defer conn.Close()
 		if t, ok := conn.(*TLSConn); ok {
-			if err := asyncio.Timeout(ctx, handshakeLimit, t.HandshakeContext); err != nil {
+			if err := t.HandshakeContext(ctx); err != nil {
 				return err
 			}
 		}

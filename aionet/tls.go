@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -12,21 +11,32 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
-// A TLSConn is TLS over a [Conn], by crypto/tls, for coroutines and goroutines alike.
+// A TLSConn is TLS, by crypto/tls, over a [Conn] or another connection, for coroutines and goroutines alike.
 //
 // It is not a tls.Conn, though it has its methods: crypto/tls holds locks while it writes, and a coroutine that
 // were suspended then would let another one stop the loop at the lock. A peer can bring that about with a key
 // update. So crypto/tls writes into a queue here, which never waits, and TLSConn waits for room in the queue, for
 // its turn to read, to write or to shake hands, before it enters crypto/tls.
+//
+// The end of the stream is io.EOF only if the peer said so, with TLS's close-notify; if the connection just ends it
+// is io.ErrUnexpectedEOF, as somebody may have cut it. After the peer's goodbye we may still write.
+//
+// Sessions are resumed, by tickets, where a client's configuration has a ClientSessionCache. Renegotiation (TLS 1.2)
+// is refused: crypto/tls would hold its locks while it waits for the peer.
 type TLSConn struct {
-	conn  *Conn
-	queue *writeQueue
+	loop  *asyncio.Loop
+	under net.Conn
+	out   carrier // over under
 	tls   *tls.Conn
 
-	reading, writing, shaking worlds.Lock // one at a time in crypto/tls, each with loop-aware waiting
+	config                    *tls.Config
+	client                    bool
+	limit                     time.Duration // for the handshake; 0: none
+	reading, writing, shaking worlds.Lock   // one at a time in crypto/tls, each with loop-aware waiting
 	shaken                    atomic.Bool
 	closing                   sync.Once
 	closeErr                  error
@@ -36,48 +46,34 @@ type TLSConn struct {
 const recordsAtOnce = 32 << 10
 
 // TLSClient makes c the client's side of TLS. config needs a ServerName or InsecureSkipVerify. c must not be used any
-// more but through the TLSConn.
-func TLSClient(c *Conn, config *tls.Config) *TLSConn {
-	q := newWriteQueue(c)
-	return &TLSConn{conn: c, queue: q, tls: tls.Client(q, config)}
-}
+// more but through the TLSConn. [StartTLS] shakes hands as well, and takes other connections, too.
+func TLSClient(c *Conn, config *tls.Config) *TLSConn { return newTLS(c.loop, c, nil, config, ClientSide) }
 
 // TLSServer makes c the server's side of TLS; see [TLSClient]. config needs a certificate.
-func TLSServer(c *Conn, config *tls.Config) *TLSConn {
-	q := newWriteQueue(c)
-	return &TLSConn{conn: c, queue: q, tls: tls.Server(q, config)}
-}
+func TLSServer(c *Conn, config *tls.Config) *TLSConn { return newTLS(c.loop, c, nil, config, ServerSide) }
 
-// DialTLS connects as [Dial] does and shakes hands. config may be nil; without a ServerName it takes the host of
-// address.
-//
-// It waits, and is ended by ctx; nothing is left open then.
-func DialTLS(ctx context.Context, network, address string, config *tls.Config, opts ...Option) (*TLSConn, error) {
-	c, err := Dial(ctx, network, address, opts...)
-	if err != nil {
-		return nil, err
-	}
-	t := TLSClient(c, withServerName(config, address))
-	if err := t.HandshakeContext(ctx); err != nil {
-		t.Close()
-		return nil, fmt.Errorf("aionet: TLS handshake with %s %s: %w", network, address, err)
-	}
-	return t, nil
-}
-
-func withServerName(config *tls.Config, address string) *tls.Config {
+// newTLS makes c a side of TLS. What of it was read from c already is early.
+func newTLS(l *asyncio.Loop, c net.Conn, early []byte, config *tls.Config, side TLSSide) *TLSConn {
 	if config == nil {
 		config = &tls.Config{}
 	}
-	if config.ServerName != "" {
-		return config
+	t := &TLSConn{loop: l, under: c, config: config, client: side == ClientSide}
+	if plain, ok := c.(*Conn); ok {
+		t.out = newWriteQueue(plain)
+	} else {
+		r := newRelay(l, c)
+		r.inHandshake = func() bool { return !t.shaken.Load() }
+		t.out = r
 	}
-	config = config.Clone()
-	config.ServerName = address
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		config.ServerName = host
+	if len(early) > 0 {
+		t.out = &withEarly{t.out, early}
 	}
-	return config
+	if side == ServerSide {
+		t.tls = tls.Server(t.out, config)
+	} else {
+		t.tls = tls.Client(t.out, config)
+	}
+	return t
 }
 
 // Handshake is [TLSConn.HandshakeContext] under the running block.
@@ -91,7 +87,10 @@ func (t *TLSConn) HandshakeContext(ctx context.Context) error {
 	if t.shaken.Load() {
 		return nil
 	}
-	on := t.conn.loop.CurrentContext()
+	if t.config.Renegotiation != tls.RenegotiateNever {
+		return errRenegotiation
+	}
+	on := t.loop.CurrentContext()
 	if on == nil {
 		return t.shakeForeign(ctx)
 	}
@@ -101,21 +100,42 @@ func (t *TLSConn) HandshakeContext(ctx context.Context) error {
 	return asyncio.Enter(ctx, func() error { return t.shake(ctx) })
 }
 
+var errRenegotiation = errors.New("aionet: TLS renegotiation is not supported; leave Renegotiation in the tls.Config alone")
+
 func (t *TLSConn) shake(ctx context.Context) error {
-	if err := t.shaking.Acquire(ctx, t.conn.loop, t); err != nil {
+	if err := t.shaking.Acquire(ctx, t.loop, t); err != nil {
 		return err
 	}
-	defer t.shaking.Release(t.conn.loop)
-	return t.shakeOnce(context.Background()) // the running block ends it
+	defer t.shaking.Release(t.loop)
+	if t.client && t.config.RootCAs == nil && !t.config.InsecureSkipVerify {
+		if err := loadRoots(ctx); err != nil {
+			return err
+		}
+	}
+	limit := asyncio.Forever
+	if t.limit > 0 {
+		limit = t.limit
+	}
+	return asyncio.Timeout(ctx, limit, func(context.Context) error {
+		return t.shakeOnce(context.Background()) // the running block ends it
+	})
 }
 
 func (t *TLSConn) shakeForeign(ctx context.Context) error {
-	if t.conn.loop.OnLoop() {
+	if t.loop.OnLoop() {
 		return ErrWouldWait
 	}
 	t.shaking.AcquireForeign()
-	defer t.shaking.Release(t.conn.loop)
-	return t.shakeOnce(ctx)
+	defer t.shaking.Release(t.loop)
+	if t.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.limit)
+		defer cancel()
+	}
+	if err := t.shakeOnce(ctx); err != nil {
+		return err
+	}
+	return t.out.flush()
 }
 
 func (t *TLSConn) shakeOnce(ctx context.Context) error {
@@ -127,31 +147,28 @@ func (t *TLSConn) shakeOnce(ctx context.Context) error {
 }
 
 // WaitName says what a task waits for.
-func (t *TLSConn) WaitName() string {
-	return "its turn at TLS with " + t.conn.network + " " + addrString(t.RemoteAddr())
-}
+func (t *TLSConn) WaitName() string { return "its turn at TLS with " + nameOf(t) }
 
 // Read is [Conn.Read], decrypted. When it is cancelled or its deadline passes, reading may go on later.
 func (t *TLSConn) Read(p []byte) (int, error) {
 	if err := t.Handshake(); err != nil {
 		return 0, err
 	}
-	l := t.conn.loop
-	if ctx := l.CurrentContext(); ctx != nil {
-		if err := t.reading.Acquire(ctx, l, t); err != nil {
-			return 0, t.conn.fail("read", err)
+	if ctx := t.loop.CurrentContext(); ctx != nil {
+		if err := t.reading.Acquire(ctx, t.loop, t); err != nil {
+			return 0, t.out.fail("read", err)
 		}
-	} else if l.OnLoop() {
+	} else if t.loop.OnLoop() {
 		if !t.reading.TryAcquire() {
-			return 0, t.conn.fail("read", ErrWouldWait)
+			return 0, t.out.fail("read", ErrWouldWait)
 		}
 	} else {
 		t.reading.AcquireForeign()
 	}
-	defer t.reading.Release(l)
+	defer t.reading.Release(t.loop)
 	n, err := t.tls.Read(p)
-	if err != nil && err != io.EOF && t.queue.isClosing() {
-		err = t.conn.fail("read", errClosed)
+	if err != nil && err != io.EOF && t.out.isClosing() {
+		err = t.out.fail("read", errClosed)
 	}
 	return n, unwrapTemporary(err)
 }
@@ -163,24 +180,23 @@ func (t *TLSConn) Write(p []byte) (int, error) {
 	if err := t.Handshake(); err != nil {
 		return 0, err
 	}
-	l := t.conn.loop
-	if ctx := l.CurrentContext(); ctx != nil {
-		if err := t.writing.Acquire(ctx, l, (*writeWait)(t.conn)); err != nil {
-			return 0, t.conn.fail("write", err)
+	if ctx := t.loop.CurrentContext(); ctx != nil {
+		if err := t.writing.Acquire(ctx, t.loop, t); err != nil {
+			return 0, t.out.fail("write", err)
 		}
-		defer t.writing.Release(l)
-		return t.write(p, func() error { return t.queue.waitForRoom(ctx) }, noWait)
+		defer t.writing.Release(t.loop)
+		return t.write(p, func() error { return t.out.waitForRoom(ctx) }, noWait)
 	}
-	if l.OnLoop() {
+	if t.loop.OnLoop() {
 		if !t.writing.TryAcquire() {
-			return 0, t.conn.fail("write", ErrWouldWait)
+			return 0, t.out.fail("write", ErrWouldWait)
 		}
-		defer t.writing.Release(l)
+		defer t.writing.Release(t.loop)
 		return t.write(p, noWait, noWait)
 	}
 	t.writing.AcquireForeign()
-	defer t.writing.Release(l)
-	return t.write(p, t.queue.mayForeign, t.queue.flush)
+	defer t.writing.Release(t.loop)
+	return t.write(p, t.out.mayForeign, t.out.flush)
 }
 
 func noWait() error { return nil }
@@ -189,7 +205,7 @@ func noWait() error { return nil }
 func (t *TLSConn) write(p []byte, before, after func() error) (done int, err error) {
 	for {
 		if err := before(); err != nil {
-			return done, t.conn.fail("write", err)
+			return done, t.out.fail("write", err)
 		}
 		n, err := t.tls.Write(p[done:min(len(p), done+recordsAtOnce)])
 		done += n
@@ -197,7 +213,7 @@ func (t *TLSConn) write(p []byte, before, after func() error) (done int, err err
 			return done, unwrapTemporary(err)
 		}
 		if err := after(); err != nil {
-			return done, t.conn.fail("write", err)
+			return done, t.out.fail("write", err)
 		}
 		if done == len(p) {
 			return done, nil
@@ -205,16 +221,26 @@ func (t *TLSConn) write(p []byte, before, after func() error) (done int, err err
 	}
 }
 
+// tryWrite is for a sendQueue over this connection.
+func (t *TLSConn) tryWrite(p []byte) (int, error) {
+	if !t.shaken.Load() || !t.writing.TryAcquire() {
+		return 0, poller.ErrAgain
+	}
+	defer t.writing.Release(t.loop)
+	return t.write(p, t.out.room, noWait)
+}
+
 // Close tells the peer that this is the end, and closes the connection once what was written has been sent, which it
-// does not wait for, though the end of the loop does; after 5 s it is given up.
+// does not wait for, though the end of the loop does; after 5 s, or what [WithShutdownTimeout] says, it is given up.
+// What comes in after Close is ignored. In a handshake it closes at once.
 func (t *TLSConn) Close() error {
 	t.closing.Do(func() {
-		if t.conn.closed.Load() {
-			t.closeErr = t.conn.Close()
+		if plain, ok := t.under.(*Conn); ok && plain.closed.Load() {
+			t.closeErr = plain.Close()
 			return
 		}
 		_ = t.tls.Close() // says goodbye, and closes the queue
-		t.closeErr = t.queue.Close()
+		t.closeErr = t.out.Close()
 	})
 	return t.closeErr
 }
@@ -222,29 +248,42 @@ func (t *TLSConn) Close() error {
 // CloseWrite tells the peer that nothing more will come; reading goes on. It comes after the handshake.
 func (t *TLSConn) CloseWrite() error { return t.tls.CloseWrite() }
 
-// ConnectionState returns what was negotiated: certificates, version, protocol.
-func (t *TLSConn) ConnectionState() tls.ConnectionState { return t.tls.ConnectionState() }
+// ConnectionState returns what was negotiated: certificates, version, protocol. Before the end of the handshake it is
+// zero.
+func (t *TLSConn) ConnectionState() tls.ConnectionState {
+	if !t.shaken.Load() {
+		return tls.ConnectionState{} // crypto/tls would block until the handshake has ended
+	}
+	return t.tls.ConnectionState()
+}
 
-// VerifyHostname checks that the peer's certificate is good for host.
-func (t *TLSConn) VerifyHostname(host string) error { return t.tls.VerifyHostname(host) }
+// VerifyHostname checks that the peer's certificate is good for host. It comes after the handshake.
+func (t *TLSConn) VerifyHostname(host string) error {
+	if !t.shaken.Load() {
+		return errors.New("aionet: TLSConn.VerifyHostname: the handshake has not been done")
+	}
+	return t.tls.VerifyHostname(host)
+}
 
 // NetConn returns the connection below, for its options. Reading and writing there breaks TLS.
-func (t *TLSConn) NetConn() *Conn { return t.conn }
+func (t *TLSConn) NetConn() net.Conn { return t.under }
 
 // LocalAddr returns this end's address.
-func (t *TLSConn) LocalAddr() net.Addr { return t.conn.LocalAddr() }
+func (t *TLSConn) LocalAddr() net.Addr { return t.under.LocalAddr() }
 
 // RemoteAddr returns the peer's address.
-func (t *TLSConn) RemoteAddr() net.Addr { return t.conn.RemoteAddr() }
+func (t *TLSConn) RemoteAddr() net.Addr { return t.under.RemoteAddr() }
 
 // SetDeadline is [Conn.SetDeadline].
-func (t *TLSConn) SetDeadline(at time.Time) error { return t.conn.SetDeadline(at) }
+func (t *TLSConn) SetDeadline(at time.Time) error {
+	return errors.Join(t.SetReadDeadline(at), t.SetWriteDeadline(at))
+}
 
 // SetReadDeadline is [Conn.SetReadDeadline].
-func (t *TLSConn) SetReadDeadline(at time.Time) error { return t.conn.SetReadDeadline(at) }
+func (t *TLSConn) SetReadDeadline(at time.Time) error { return t.under.SetReadDeadline(at) }
 
 // SetWriteDeadline is [Conn.SetWriteDeadline].
-func (t *TLSConn) SetWriteDeadline(at time.Time) error { return t.conn.SetWriteDeadline(at) }
+func (t *TLSConn) SetWriteDeadline(at time.Time) error { return t.out.limitWrites(at) }
 
 var _ net.Conn = (*TLSConn)(nil)
 
@@ -256,10 +295,7 @@ func (e *temporary) Unwrap() error   { return e.err }
 func (e *temporary) Temporary() bool { return true }
 
 // Timeout is as the error below has it, for deadlines.
-func (e *temporary) Timeout() bool {
-	t, ok := errors.AsType[net.Error](e.err)
-	return ok && t.Timeout()
-}
+func (e *temporary) Timeout() bool { return isTimeout(e.err) }
 
 func unwrapTemporary(err error) error {
 	if t, ok := err.(*temporary); ok {

@@ -214,7 +214,7 @@ func (s *protocolServer) start(ctx context.Context, sock poller.Socket) {
 		return
 	}
 	asyncio.Go(ctx, func(ctx context.Context) error {
-		err := asyncio.Timeout(ctx, handshakeLimit, func(ctx context.Context) error { return t.shake(ctx, s.ln.tls, ServerSide) })
+		err := asyncio.Timeout(ctx, s.ln.secure.handshake, func(ctx context.Context) error { return t.shake(ctx, s.ln.tls, ServerSide) })
 		if err == nil {
 			s.begin(t)
 			return nil

@@ -1,0 +1,375 @@
+package aionet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
+)
+
+const (
+	// sendAtOnce is how much a task sends between two looks at what has changed.
+	sendAtOnce = 32 << 10
+	// keepBuffer is the largest buffer that an empty queue keeps.
+	keepBuffer = 4 << 10
+)
+
+// trier is a connection that can be asked to write without waiting.
+type trier interface {
+	// tryWrite writes what there is room for, and returns poller.ErrAgain if that is not all. On the loop only.
+	tryWrite(p []byte) (int, error)
+}
+
+// A sendQueue sends bytes in order, without making anybody wait who adds some: by tries on the loop, and when the
+// connection has no room by a task, which is there only as long as there is something to send. It is under Writer,
+// and under TLS over connections that are not ours. What is not said to be the loop's is for any goroutine.
+type sendQueue struct {
+	loop      *asyncio.Loop
+	conn      io.WriteCloser
+	try       trier             // conn, if it is one
+	sending   worlds.Lock       // whose turn it is to write to conn
+	waiting   asyncio.WaitQueue // the loop's: for room, and for the end
+	late      worlds.Deadline   // the loop's: for who waits for room
+	soon      func()            // send; made once
+	resumable bool              // a write deadline that has passed may be moved on: it breaks nothing
+	linger    *asyncio.Timer    // the loop's: gives up a closed connection
+
+	mu        sync.Mutex // guards all below
+	data      []byte     // to be sent, from head on
+	head      int
+	low, high int   // water marks
+	full      bool  // above high, and since then not below low
+	err       error // ends the queue
+	asked     bool  // send is about to be called
+	running   bool  // the task is there
+	eof       bool  // CloseWrite follows the data
+	eofSent   bool
+	closing   bool // Close follows the data
+	closed    bool
+}
+
+func (q *sendQueue) init(l *asyncio.Loop, conn io.WriteCloser, low, high int) {
+	q.loop, q.conn, q.low, q.high = l, conn, low, high
+	q.try, _ = conn.(trier)
+	q.soon = q.send
+}
+
+func (q *sendQueue) lenLocked() int { return len(q.data) - q.head }
+
+// pending reports whether send has something to do.
+func (q *sendQueue) pending() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lenLocked() > 0 && !q.running
+}
+
+func (q *sendQueue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.lenLocked()
+}
+
+func (q *sendQueue) addLocked(p []byte) {
+	if q.head > 0 && len(q.data)+len(p) > cap(q.data) {
+		// Into a fresh buffer: somebody may be writing from this one.
+		left := q.data[q.head:]
+		q.data = append(make([]byte, 0, 2*len(left)+len(p)), left...)
+		q.head = 0
+	}
+	q.data = append(q.data, p...)
+	q.full = q.full || q.lenLocked() > q.high
+}
+
+// askLocked sees to it that send is called, in the next turn.
+func (q *sendQueue) askLocked() {
+	if q.asked || q.running {
+		return
+	}
+	q.asked = true
+	if q.loop.OnLoop() {
+		q.loop.CallSoon(q.soon)
+	} else if err := q.loop.CallSoonThreadsafe(q.soon); err != nil {
+		q.failLocked(err)
+	}
+}
+
+// refusalLocked says why nothing more is taken.
+func (q *sendQueue) refusalLocked() error {
+	switch {
+	case q.err != nil:
+		return q.err
+	case q.closing:
+		return errClosed
+	case q.eof:
+		return errWriteAfterEOF
+	}
+	return nil
+}
+
+var errWriteAfterEOF = errors.New("WriteEOF was called before")
+
+// tryLocked sends what is queued, and p after it, as far as that needs no waiting; it returns how much of p. On the loop
+// only.
+func (q *sendQueue) tryLocked(p []byte) (done int) {
+	if q.try == nil || !q.sending.TryAcquire() {
+		return 0
+	}
+	defer q.sending.Release(q.loop)
+	if q.lenLocked() > 0 {
+		q.sentLocked(q.try.tryWrite(q.data[q.head:]))
+	}
+	if len(p) == 0 || q.lenLocked() > 0 || q.err != nil {
+		return 0
+	}
+	n, err := q.try.tryWrite(p)
+	q.sentLocked(0, err)
+	return n
+}
+
+// send writes what needs no waiting, and lets a task do the rest. On the loop only.
+func (q *sendQueue) send() {
+	q.mu.Lock()
+	q.asked = false
+	if q.lenLocked() > 0 {
+		q.tryLocked(nil)
+	}
+	start := q.lenLocked() > 0 && !q.running
+	q.running = q.running || start
+	q.mu.Unlock()
+	if start {
+		asyncio.Go(q.loop.Context(), q.run).SetName(q.WaitName())
+	}
+	q.settle()
+}
+
+// run is the task. When the loop ends before what was closed is sent, it has a little more time.
+func (q *sendQueue) run(ctx context.Context) error {
+	q.sendAll(ctx)
+	if ctx.Err() != nil && q.isClosing() {
+		_ = asyncio.Shield(ctx, func(ctx context.Context) error {
+			return asyncio.Timeout(ctx, lingerLimit, q.sendAll)
+		})
+	}
+	q.mu.Lock()
+	q.running = false
+	if ctx.Err() != nil {
+		q.failLocked(context.Cause(ctx))
+	}
+	q.mu.Unlock()
+	q.settle()
+	return nil
+}
+
+// sendAll sends until nothing is left, or until that cannot go on.
+func (q *sendQueue) sendAll(ctx context.Context) error {
+	for more := true; more && ctx.Err() == nil; {
+		if err := q.sending.Acquire(ctx, q.loop, q); err != nil {
+			return err
+		}
+		more = q.sendPart(ctx.Err)
+		q.sending.Release(q.loop)
+		q.settle()
+	}
+	return nil
+}
+
+// flush is sendAll on a foreign goroutine, which blocks, and does without the loop.
+func (q *sendQueue) flush() error {
+	q.sending.AcquireForeign()
+	for q.sendPart(func() error { return nil }) {
+		continue
+	}
+	q.sending.Release(q.loop)
+	q.mu.Lock()
+	err, late := q.err, q.lenLocked() > 0
+	q.askLocked() // to wake who waits for room, and to go on if the deadline is moved
+	q.mu.Unlock()
+	if err == nil && late {
+		return errDeadline
+	}
+	return err
+}
+
+// sendPart writes once, for who has its turn, and reports whether to go on.
+func (q *sendQueue) sendPart(cancelled func() error) bool {
+	q.mu.Lock()
+	part := q.data[q.head:min(len(q.data), q.head+sendAtOnce)]
+	q.mu.Unlock()
+	if len(part) == 0 {
+		return false
+	}
+	n, err := q.conn.Write(part)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err != nil && (cancelled() != nil || q.resumable && errors.Is(err, errDeadline)) {
+		q.sentLocked(n, nil)
+		return false
+	}
+	q.sentLocked(n, err)
+	return q.lenLocked() > 0
+}
+
+// sentLocked notes that n bytes were written, and how that ended.
+func (q *sendQueue) sentLocked(n int, err error) {
+	q.head += n
+	if q.head >= len(q.data) {
+		if q.data, q.head = q.data[:0], 0; cap(q.data) > keepBuffer {
+			q.data = nil
+		}
+	}
+	if err != nil && err != poller.ErrAgain {
+		q.failLocked(err)
+	}
+	if q.lenLocked() <= q.low {
+		q.full = false
+	}
+}
+
+// failLocked ends the queue.
+func (q *sendQueue) failLocked(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+	q.data, q.head, q.full = nil, 0, false
+}
+
+// settle lets happen what follows from a change: who waits goes on, and what comes after the data is done. On the
+// loop only.
+func (q *sendQueue) settle() {
+	q.mu.Lock()
+	empty := q.lenLocked() == 0
+	eof := q.eof && empty && !q.eofSent && q.err == nil
+	end := q.closing && empty && !q.closed
+	q.eofSent = q.eofSent || eof
+	q.closed = q.closed || end
+	wake := !q.full
+	q.mu.Unlock()
+	if eof {
+		if err := q.conn.(closeWriter).CloseWrite(); err != nil {
+			q.fail(err)
+		}
+	}
+	if end {
+		q.late.Stop()
+		if q.linger != nil {
+			q.linger.Stop()
+		}
+		if err := q.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			q.fail(err)
+		}
+	}
+	if wake {
+		q.waiting.WakeAll()
+	}
+}
+
+type closeWriter interface{ CloseWrite() error }
+
+func (q *sendQueue) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.failLocked(err)
+}
+
+// waitForRoom waits, if there is more than the high-water mark, for less than the low one.
+func (q *sendQueue) waitForRoom(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return q.waiting.Wait(ctx, q) // lets others run, and returns the cause
+		}
+		q.mu.Lock()
+		full, err := q.full, q.err
+		q.mu.Unlock()
+		switch {
+		case err != nil:
+			return err
+		case q.late.Expired():
+			return errDeadline
+		case !full:
+			return nil
+		}
+		if err := q.waiting.Wait(ctx, q); err != nil {
+			return err
+		}
+	}
+}
+
+// close closes the connection once everything is sent, or given up after limit, if that is positive.
+func (q *sendQueue) close(limit time.Duration) {
+	q.mu.Lock()
+	first := !q.closing
+	q.closing = true
+	q.mu.Unlock()
+	if !first {
+		return
+	}
+	end := func() {
+		if q.send(); limit > 0 && !q.isClosed() {
+			q.linger = q.loop.CallLater(limit, func() {
+				q.fail(errLinger)
+				q.settle()
+			})
+		}
+	}
+	if q.loop.OnLoop() {
+		end()
+	} else if q.loop.CallSoonThreadsafe(end) != nil {
+		_ = q.conn.Close() // the loop has ended: nobody is left to send the rest
+	}
+}
+
+// waitClosed waits until the connection is closed and returns why not all was sent. If ctx ends first, it cuts off a
+// connection that is being closed.
+func (q *sendQueue) waitClosed(ctx context.Context) error {
+	for !q.isClosed() {
+		if err := q.waiting.Wait(ctx, q); err != nil {
+			if q.isClosing() {
+				q.fail(err)
+				q.settle()
+			}
+			return err
+		}
+	}
+	if t, ok := q.conn.(*TLSConn); ok {
+		if err := t.out.waitClosed(ctx); err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err
+}
+
+var errLinger = errors.New("the peer did not take what was left at Close in time")
+
+func (q *sendQueue) isClosing() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closing
+}
+
+func (q *sendQueue) isClosed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed
+}
+
+// WaitName says what a task waits for.
+func (q *sendQueue) WaitName() string { return "send to " + nameOf(q.conn) }
+
+// nameOf says what a connection is connected with.
+func nameOf(c any) string {
+	if c, ok := c.(net.Conn); ok && c.RemoteAddr() != nil {
+		return c.RemoteAddr().Network() + " " + addrString(c.RemoteAddr())
+	}
+	if f, ok := c.(interface{ Name() string }); ok {
+		return f.Name()
+	}
+	return "a stream"
+}
