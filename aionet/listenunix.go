@@ -34,15 +34,15 @@ func listenUnix(ctx context.Context, l *asyncio.Loop, path string, o *options) (
 	if !errors.Is(err, syscall.EADDRINUSE) || path == "" || path[0] == '@' {
 		return s, err
 	}
-	_, stale := asyncio.ToThread(ctx, func() (struct{}, error) { return struct{}{}, removeStale(path) })
+	_, stale := asyncio.ToThread(ctx, func() (struct{}, error) { return struct{}{}, removeDeadSocket("unix", path) })
 	if stale != nil {
 		return nil, errors.Join(err, stale)
 	}
 	return l.Poller().Listen("unix", path, &o.Options)
 }
 
-// removeStale removes the file of a socket that nobody listens at, or says why it may not.
-func removeStale(path string) error {
+// removeDeadSocket removes the file of a socket that nobody listens at, or says why it may not.
+func removeDeadSocket(network, path string) error {
 	file, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // its owner has just removed it
@@ -53,7 +53,7 @@ func removeStale(path string) error {
 	if file.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is no socket, and stays", path)
 	}
-	c, err := net.DialTimeout("unix", path, answerLimit)
+	c, err := net.DialTimeout(network, path, answerLimit)
 	if err == nil {
 		c.Close()
 		return fmt.Errorf("somebody answers at %s", path)
