@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -151,11 +149,6 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 	}
 	var state tls.ConnectionState
 	err := timeout(ctx, t.TLSHandshakeTimeout, func(ctx context.Context) error {
-		if config.RootCAs == nil && !rootsLoaded.Load() {
-			if err := loadRoots(ctx); err != nil {
-				return err
-			}
-		}
 		nc, s, err := handshake(ctx, c.nc, config)
 		if err == nil {
 			c.nc, state = nc, s
@@ -174,31 +167,14 @@ func (t *Transport) startTLS(ctx context.Context, c *conn, phase Phase, addr, na
 	return nil
 }
 
-var rootsLoaded atomic.Bool
-
-// loadRoots reads the system's certificates in a thread. crypto/x509 would do so
-// within the first handshake, which would hold the loop for many milliseconds.
-func loadRoots(ctx context.Context) error {
-	_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) {
-		_, _ = x509.SystemCertPool() // its error comes again when a certificate is verified
-		rootsLoaded.Store(true)
-		return asyncio.None{}, nil
-	})
-	return err
-}
-
-// handshake makes nc the client's side of a TLS connection. Over what is not
-// aionet's (a dialer of the user's, a proxy that is spoken to in TLS) crypto/tls
-// works as it is, with the drawback that package aionet explains at TLSConn.
+// handshake makes nc, which may be of a dialer of the user's or a proxy that is
+// spoken to in TLS, the client's side of a TLS connection.
 func handshake(ctx context.Context, nc net.Conn, config *tls.Config) (net.Conn, tls.ConnectionState, error) {
-	if plain, ok := nc.(*aionet.Conn); ok {
-		c := aionet.TLSClient(plain, config)
-		err := c.HandshakeContext(ctx)
-		return c, c.ConnectionState(), err
+	c, err := aionet.StartTLS(ctx, nc, config, aionet.ClientSide)
+	if err != nil {
+		return nil, tls.ConnectionState{}, cmp.Or(errors.Unwrap(err), err) // Error says the rest
 	}
-	c := tls.Client(nc, config)
-	err := c.Handshake() // the block ends it; with a context, it would on a goroutine
-	return c, c.ConnectionState(), err
+	return c, c.ConnectionState(), nil
 }
 
 func defaultDial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -47,10 +47,14 @@ const recordsAtOnce = 32 << 10
 
 // TLSClient makes c the client's side of TLS. config needs a ServerName or InsecureSkipVerify. c must not be used any
 // more but through the TLSConn. [StartTLS] shakes hands as well, and takes other connections, too.
-func TLSClient(c *Conn, config *tls.Config) *TLSConn { return newTLS(c.loop, c, nil, config, ClientSide) }
+func TLSClient(c *Conn, config *tls.Config) *TLSConn {
+	return newTLS(c.loop, c, nil, config, ClientSide)
+}
 
 // TLSServer makes c the server's side of TLS; see [TLSClient]. config needs a certificate.
-func TLSServer(c *Conn, config *tls.Config) *TLSConn { return newTLS(c.loop, c, nil, config, ServerSide) }
+func TLSServer(c *Conn, config *tls.Config) *TLSConn {
+	return newTLS(c.loop, c, nil, config, ServerSide)
+}
 
 // newTLS makes c a side of TLS. What of it was read from c already is early.
 func newTLS(l *asyncio.Loop, c net.Conn, early []byte, config *tls.Config, side TLSSide) *TLSConn {
