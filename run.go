@@ -36,13 +36,18 @@ func Run(ctx context.Context, main func(ctx context.Context) error, opts ...Opti
 	if err != nil {
 		return err
 	}
+	return l.runToEnd(ctx, main)
+}
+
+// runToEnd is Run on a loop that nobody else uses.
+func (l *loop) runToEnd(ctx context.Context, main func(ctx context.Context) error) error {
 	returned := false
 	defer func() {
 		if !returned { // main, or a callback, called runtime.Goexit
 			l.end(false)
 		}
 	}()
-	err = l.runMain(ctx, main, true)
+	err := l.runMain(ctx, main, true)
 	returned = true
 	return join(err, l.end(err == ErrLoopStopped))
 }
