@@ -32,6 +32,8 @@ import (
 
 // imports are the packages that blocks, and the names in the text, may refer to.
 var imports = map[string]string{
+	"aioexec":  "github.com/go-asyncio/asyncio/aioexec",
+	"aiofile":  "github.com/go-asyncio/asyncio/aiofile",
 	"aiohttp":  "github.com/go-asyncio/asyncio/aiohttp",
 	"aionet":   "github.com/go-asyncio/asyncio/aionet",
 	"asyncio":  "github.com/go-asyncio/asyncio",

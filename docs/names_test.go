@@ -245,7 +245,7 @@ func (x *index) has(t *testing.T, name string) bool {
 func (x *index) hasMethod(t *testing.T, name string) bool {
 	t.Helper()
 	name, _, _ = strings.Cut(name, "(")
-	for _, p := range []string{"asyncio", "aionet", "sync"} {
+	for _, p := range []string{"asyncio", "aionet", "aiofile", "aioexec", "sync"} {
 		for full := range x.of(t, imports[p]) {
 			if strings.HasSuffix(full, "."+name) {
 				return true
