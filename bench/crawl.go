@@ -29,7 +29,7 @@ nginx and the crawler share the two.`,
 			{"seconds", "s in all", nil},
 		}
 		return []row{
-			{"one core", crawlers(serverCore, clientCore), metrics},
+			{"one core", crawlers(otherCore, ourCore), metrics},
 			{"both cores", crawlers("0,1", "0,1"), metrics},
 		}
 	},

@@ -37,13 +37,13 @@ func httpClients(concurrency int) []contender {
 			if err := os.WriteFile(filepath.Join(root, "small.html"), make([]byte, 612), 0o644); err != nil {
 				return nil, err
 			}
-			url, server, err := startNginx(root, serverCore)
+			url, server, err := startNginx(root, otherCore)
 			if err != nil {
 				return nil, err
 			}
 			defer stop(server)
 			args := append(args, url+"small.html", strconv.Itoa(concurrency), strconv.Itoa(brief(requests, requests/10)))
-			return program(clientCore, env, args...)()
+			return program(ourCore, env, args...)()
 		}
 	}
 	return []contender{

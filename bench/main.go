@@ -16,12 +16,13 @@ type part struct {
 	title string
 	note  string // what is done, and what makes it fair
 	rows  func() []row
-	runs  int // of each contender
+	runs  int      // of each contender
+	once  []string // contenders so far behind that one run is enough
 }
 
 var parts = []part{
 	spawnPart, yieldPart, handoverPart, syncPart, groupsPart, timeoutsPart, cancelPart, suspendedPart,
-	echoPart, httpPart, crawlPart,
+	echoPart, acceptPart, idlePart, tlsPart, udpPart, filesPart, processesPart, httpPart, crawlPart,
 }
 
 // quick is set for a smoke run: everything once and briefly, nothing written.

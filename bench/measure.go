@@ -32,9 +32,10 @@ type metric struct {
 	targets []target
 }
 
-// A target is met when our value, or the ratio of our value to the peer's, is in its limits.
+// A target is met when our value, or its ratio to the peer's, is in its limits.
 type target struct {
-	peer    string // "" for a limit of our value itself
+	of      string // whose value; "" for the first contender's
+	peer    string // "" for a limit of the value itself
 	atMost  float64
 	atLeast float64
 }
@@ -42,9 +43,10 @@ type target struct {
 // values are what one run of a contender printed, by metric.
 type values map[string]float64
 
+// What is measured is on one core, what it talks to on the other.
 const (
-	serverCore = "0"
-	clientCore = "1"
+	ourCore   = "1"
+	otherCore = "0"
 )
 
 // measure runs the contenders of each row in turn (A, B, C, A, B, C, ...), so that
@@ -58,6 +60,9 @@ func (p part) measure() partResult {
 		out := rowResult{What: r.what, Values: map[string]map[string][]float64{}}
 		for i := range result.Runs {
 			for _, c := range r.contenders {
+				if i > 0 && slices.Contains(p.once, c.name) {
+					continue
+				}
 				got, err := c.measure()
 				if err != nil {
 					fmt.Fprintf(os.Stderr, "bench: %s: %s: %s: left out: %v\n", p.name, r.what, c.name, err)
@@ -85,6 +90,17 @@ func program(core string, env []string, args ...string) func() (values, error) {
 			return nil, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, lastLine(stderr.String()))
 		}
 		return parse(stdout)
+	}
+}
+
+// inMicroseconds is for measurements that print "ns" and take long.
+func inMicroseconds(measure func() (values, error)) func() (values, error) {
+	return func() (values, error) {
+		v, err := measure()
+		if err == nil {
+			v["us"] = v["ns"] / 1000
+		}
+		return v, err
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	debianPython = "/usr/bin/python3" // the one that sees Debian's python3-* packages
 	debianCargo  = "/usr/bin/cargo"
 	debianRustc  = "/usr/bin/rustc"
+	debianNode   = "/usr/bin/node"
 	debianDoc    = "/usr/share/doc/python3/html"
 )
 
@@ -28,6 +29,9 @@ var needed = []struct{ file, debianPackage string }{
 	{debianRustc, "rustc"},
 	{"/usr/share/cargo/registry/tokio-*", "librust-tokio-dev"},
 	{debianPython, "python3"},
+	{debianNode, "nodejs"},
+	{"/usr/bin/openssl", "openssl"},
+	{"/usr/include/openssl/ssl.h", "libssl-dev"},
 	{"/usr/lib/python3/dist-packages/uvloop", "python3-uvloop"},
 	{"/usr/lib/python3/dist-packages/aiohttp", "python3-aiohttp"},
 	{"/usr/lib/python3/dist-packages/scrapy", "python3-scrapy"},
@@ -54,15 +58,22 @@ func prepare() error {
 	if err := os.MkdirAll(build, 0o755); err != nil {
 		return err
 	}
-	for _, peer := range []string{"goroutines", "gonet", "netpoll", "gohttp", "colly"} {
+	for _, peer := range []string{"goroutines", "gonet", "gnet", "netpoll", "gohttp", "gofiles", "goprocesses", "colly"} {
 		compile("go", "build", "-o", build+peer, "./peers/"+peer)
 	}
-	for _, our := range []string{"tasks", "echo", "http"} {
+	for _, our := range []string{"tasks", "echo", "udp", "http", "files", "processes"} {
 		compile("go", "build", "-o", build+"our-"+our, "./ours/"+our)
 	}
 	compile("go", "build", "-C", "..", "-o", "bench/"+build+"asyncio", "./cmd/asyncio")
-	compile("gcc", "-O3", "-march=native", "-Wall", "-o", build+"c-echo", "peers/echo/server.c")
-	compile("gcc", "-O3", "-march=native", "-Wall", "-o", build+"echo-client", "peers/echo/client.c")
+	for program, source := range map[string]string{"c-echo": "server", "echo-client": "client", "accept-client": "accept", "udp-client": "udp", "tls-client": "tls"} {
+		args := []string{"gcc", "-O3", "-march=native", "-Wall", "-o", build + program, "peers/echo/" + source + ".c"}
+		if source == "tls" {
+			args = append(args, "-lssl", "-lcrypto")
+		}
+		compile(args...)
+	}
+	compile("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+		"-subj", "/CN=localhost", "-days", "30", "-keyout", build+"key.pem", "-out", build+"cert.pem")
 	compile("sh", "-c", "cd peers/tokio && RUSTC="+debianRustc+" CARGO_TARGET_DIR=../../build/tokio "+debianCargo+" build --release --offline --quiet")
 	return nil
 }
@@ -101,8 +112,12 @@ func versions(p part) string {
 	}
 	module := func(path string) string { return says("go", "list", "-m", path) }
 	switch p.name {
-	case echoPart.name:
-		list = append(list, module("github.com/cloudwego/netpoll"), tokioVersion(), says("gcc", "--version"))
+	case echoPart.name, acceptPart.name, idlePart.name, tlsPart.name, udpPart.name:
+		list = append(list, module("github.com/panjf2000/gnet/v2"), module("github.com/cloudwego/netpoll"), tokioVersion(),
+			says(debianPython, "--version"), python("uvloop"), "Node "+says(debianNode, "--version"),
+			says("openssl", "version"), says("gcc", "--version"))
+	case filesPart.name, processesPart.name:
+		list = append(list, says(debianPython, "--version"), python("uvloop"))
 	case httpPart.name:
 		list = append(list, says(debianPython, "--version"), python("aiohttp"), python("uvloop"), says("/usr/sbin/nginx", "-v"))
 	case crawlPart.name:

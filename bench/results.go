@@ -142,7 +142,12 @@ func (r row) line(m metric, result rowResult) string {
 	}
 	var verdicts []string
 	for _, t := range m.targets {
-		verdicts = append(verdicts, t.verdict(ours, measured, m, result))
+		if t.of == "" {
+			verdicts = append(verdicts, t.verdict(ours, measured, m, result))
+			continue
+		}
+		value, measured := result.median(t.of, m.name)
+		verdicts = append(verdicts, t.of+" "+t.verdict(value, measured, m, result))
 	}
 	return "| " + strings.Join(append(cells, strings.Join(verdicts, "; ")), " | ") + " |\n"
 }

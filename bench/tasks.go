@@ -6,14 +6,14 @@ import "strconv"
 // measurements by the same names.
 func taskContenders(goroutines string, args ...string) []contender {
 	python := func(loop string) func() (values, error) {
-		return program(clientCore, nil, append([]string{debianPython, "peers/python/tasks.py", loop}, args...)...)
+		return program(ourCore, nil, append([]string{debianPython, "peers/python/tasks.py", loop}, args...)...)
 	}
 	return []contender{
-		{"asyncio", program(clientCore, oneCore, append([]string{build + "our-tasks"}, args...)...)},
-		{goroutines, program(clientCore, oneCore, append([]string{build + "goroutines"}, args...)...)},
+		{"asyncio", program(ourCore, oneCore, append([]string{build + "our-tasks"}, args...)...)},
+		{goroutines, program(ourCore, oneCore, append([]string{build + "goroutines"}, args...)...)},
 		{"CPython", python("asyncio")},
 		{"uvloop", python("uvloop")},
-		{"tokio", program(clientCore, nil, append([]string{build + "tokio/release/tokio-peer"}, args...)...)},
+		{"tokio", program(ourCore, nil, append([]string{build + "tokio/release/tokio-peer"}, args...)...)},
 	}
 }
 

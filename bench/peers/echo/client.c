@@ -1,60 +1,105 @@
-// The load for TCP echo, the same for every server: C connections, each sends 64
-// bytes, waits for their echo, and sends again. Prints what it measured as
-// "name value" lines. Usage: client PORT CONNECTIONS SECONDS
+// The load for TCP echo, the same for every server: C connections, each sends a
+// message, waits for its echo, and sends again. Prints what it measured as
+// "name value" lines. Usage: client PORT CONNECTIONS SIZE SECONDS
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { SIZE = 64, BUCKETS = 1000000 };  // a bucket is 1 µs of latency
+#include "common.h"
 
-struct connection {
-	int fd, got;
-	double sent;
+enum {
+	BUCKETS = 1000000,  // a bucket is 1 µs of latency
+	BATCH = 256,        // connections that are opened before the server must have answered them
+	ROOM = 128 << 10,
 };
 
-static char message[SIZE], buffer[4096];
-static long latencies[BUCKETS + 1];
+struct connection {
+	int fd, sent, got;
+	double asked;
+};
 
-static double now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
+static char message[ROOM], buffer[ROOM];
+static int size, epoll;
+static long answers, latencies[BUCKETS + 1];
+static double since;  // from when on it counts; before, nobody asks again
+
+static void send_more(struct connection *c) {
+	while (c->sent < size) {
+		ssize_t n = send(c->fd, message + c->sent, size - c->sent, MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			fail("echo client: write");
+		c->sent += n;
+	}
 }
 
-static void fail(const char *what) {
-	perror(what);
-	exit(1);
+static void ask(struct connection *c, double t) {
+	c->sent = c->got = 0;
+	c->asked = t;
+	send_more(c);
 }
 
-static void ask(struct connection *c) {
-	c->got = 0;
-	c->sent = now();
-	if (send(c->fd, message, SIZE, MSG_NOSIGNAL) != SIZE)
-		fail("echo client: write");
+// received reports whether the echo is complete.
+static int received(struct connection *c) {
+	while (c->got < size) {
+		ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n <= 0)
+			fail("echo client: read");
+		c->got += n;
+		if (n < (ssize_t)sizeof buffer)
+			break;  // that was all: there will be another event
+	}
+	return c->got == size;
 }
 
-static void dial(struct connection *c, int epoll, int port) {
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct linger reset = {1, 0};  // so that thousands of runs leave no TIME_WAIT behind
-	int one = 1;
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	c->fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&addr, sizeof addr))
-		fail("echo client: connect");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-	fcntl(c->fd, F_SETFL, O_NONBLOCK);
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = c};
-	epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev);
+// turn handles what has happened; again: who has its answer asks again.
+static void turn(int again) {
+	struct epoll_event events[1024];
+	int n = epoll_wait(epoll, events, 1024, 10000);
+	if (n == 0) {
+		fprintf(stderr, "echo client: no answer for ten seconds\n");
+		exit(1);
+	}
+	for (int i = 0; i < n; i++) {
+		struct connection *c = events[i].data.ptr;
+		if (c->sent < size)
+			send_more(c);
+		if (!(events[i].events & EPOLLIN) || !received(c))
+			continue;
+		double t = now();
+		if (again && t >= since) {
+			long us = (t - c->asked) * 1e6;
+			latencies[us < BUCKETS ? us : BUCKETS]++;
+		}
+		answers++;
+		if (again)
+			ask(c, t);
+	}
+}
+
+static void run(double seconds) {
+	double end = now() + seconds;
+	while (now() < end)
+		turn(1);
+}
+
+static void open_all(struct connection *all, int connections, int port) {
+	for (int i = 0; i < connections; i++) {
+		struct connection *c = &all[i];
+		c->fd = dial(port);
+		fcntl(c->fd, F_SETFL, O_NONBLOCK);
+		struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
+		epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev);
+		ask(c, now());
+		if (i % BATCH == BATCH - 1 || i == connections - 1)
+			while (answers <= i)
+				turn(0);
+	}
 }
 
 static double percentile(long total, double p) {
@@ -66,46 +111,28 @@ static double percentile(long total, double p) {
 }
 
 int main(int argc, char **argv) {
-	if (argc != 4) {
-		fprintf(stderr, "usage: client PORT CONNECTIONS SECONDS\n");
+	if (argc != 5) {
+		fprintf(stderr, "usage: client PORT CONNECTIONS SIZE SECONDS\n");
 		return 2;
 	}
-	int port = atoi(argv[1]), connections = atoi(argv[2]), epoll = epoll_create1(0);
-	double seconds = atof(argv[3]), warm_up = 0.5;
+	int port = atoi(argv[1]), connections = atoi(argv[2]);
+	double seconds = atof(argv[4]);
+	size = atoi(argv[3]);
+	epoll = epoll_create1(0);
 	struct connection *all = calloc(connections, sizeof *all);
-	struct epoll_event events[1024];
-	memset(message, 'x', SIZE);
-	for (int i = 0; i < connections; i++)
-		dial(&all[i], epoll, port);
-	for (int i = 0; i < connections; i++)
-		ask(&all[i]);
+	if (size < 1 || size > ROOM || !all)
+		fail("echo client: size");
+	memset(message, 'x', size);
+	since = 1e300;
+	open_all(all, connections, port);
 
-	double start = now() + warm_up, t = 0;
-	long total = 0, warming = 0;
-	while ((t = now()) < start + seconds) {
-		int n = epoll_wait(epoll, events, 1024, 1000);
-		if (n == 0) {
-			fprintf(stderr, "echo client: no answer for a second\n");
-			return 1;
-		}
-		for (int i = 0; i < n; i++) {
-			struct connection *c = events[i].data.ptr;
-			ssize_t r = recv(c->fd, buffer, sizeof buffer, 0);
-			if (r == 0 || (r < 0 && errno != EAGAIN))
-				fail("echo client: read");
-			if (r < 0 || (c->got += r) < SIZE)
-				continue;
-			double end = now();
-			if (end >= start) {
-				long us = (end - c->sent) * 1e6;
-				latencies[us < BUCKETS ? us : BUCKETS]++;
-				total++;
-			} else {
-				warming++;
-			}
-			ask(c);
-		}
-	}
-	printf("messages %ld\nmsg/s %.0f\n", warming + total, total / (t - start));
-	printf("p50-us %.0f\np99-us %.0f\n", percentile(total, .5), percentile(total, .99));
+	for (int i = 0; i < connections; i++)
+		ask(&all[i], now());
+	run(seconds / 4);  // warm-up
+	since = now();
+	long before = answers;
+	run(seconds);
+	long counted = answers - before;
+	printf("messages %ld\nmsg/s %.0f\n", answers, counted / (now() - since));
+	printf("p50-us %.0f\np99-us %.0f\n", percentile(counted, .5), percentile(counted, .99));
 }

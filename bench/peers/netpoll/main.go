@@ -8,9 +8,11 @@ import (
 	"os"
 
 	"github.com/cloudwego/netpoll"
+	"github.com/go-asyncio/asyncio/bench/internal/measure"
 )
 
 func main() {
+	measure.MemoryOnSignal()
 	// One core: one poller, as the library's own default would be there.
 	if err := netpoll.Configure(netpoll.Config{PollerNum: 1}); err != nil {
 		log.Fatal(err)

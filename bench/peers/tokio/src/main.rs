@@ -1,7 +1,8 @@
 //! What ours/tasks and ours/echo do, on tokio's current-thread runtime.
 //!
-//! Usage: tokio-peer WHAT [N]
+//! Usage: tokio-peer WHAT [N], or tokio-peer tcp|udp PORT SIZE for an echo server
 
+mod echo;
 mod groups;
 mod sync;
 
@@ -9,7 +10,6 @@ use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::{spawn, yield_now};
 
@@ -19,14 +19,15 @@ const AT_LEAST: Duration = Duration::from_millis(500); // for which a measuremen
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let n: usize = args.get(2).map_or(0, |a| a.parse().expect("N is a number"));
+    let number = |i: usize| args.get(i).map_or(0, |a| a.parse().expect("N is a number"));
+    let (n, size) = (number(2), number(3));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // On a task of its own, as the others: what block_on polls is polled by other rules.
     let what = args[1].clone();
-    runtime.block_on(async move { spawn(async move { run(&what, n).await }).await.unwrap() });
+    runtime.block_on(async move { spawn(async move { run(&what, n, size).await }).await.unwrap() });
 }
 
-async fn run(what: &str, n: usize) {
+async fn run(what: &str, n: usize, size: usize) {
     match what {
         "spawn" => measure_ops(n, || spawn_all(n)).await,
         "spawn-await" => measure_ops(ROUNDS, spawn_await).await,
@@ -50,7 +51,8 @@ async fn run(what: &str, n: usize) {
         "cancel" => measure_timed(n, || groups::cancel_each(n)).await,
         "cancel-group" => measure_timed(n, || groups::cancel_group(n)).await,
         "sleepers" => sleepers(n).await,
-        "echo" => echo(n as u16).await,
+        "tcp" => echo::tcp(n as u16, size).await,
+        "udp" => echo::udp(n as u16, size).await,
         _ => panic!("no such measurement: {what}"),
     }
 }
@@ -159,20 +161,4 @@ async fn sleepers(n: usize) {
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-async fn echo(port: u16) {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    loop {
-        let (mut connection, _) = listener.accept().await.unwrap();
-        connection.set_nodelay(true).unwrap();
-        spawn(async move {
-            let mut buffer = [0; 512];
-            while let Ok(n @ 1..) = connection.read(&mut buffer).await {
-                if connection.write_all(&buffer[..n]).await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
 }
