@@ -47,6 +47,7 @@ func (l *loop) shut() error {
 	}
 	l.unwind()
 	l.signals.clear(l)
+	l.clearFDs()
 	l.inbox.close()
 	l.unwind()
 	for range l.failures.Len() {

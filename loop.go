@@ -60,6 +60,7 @@ type loop struct {
 	face     atomic.Pointer[faceRef]
 	closers  list.List // of io.Closer
 	signals  signals
+	fds      map[uintptr]*fdWatch
 
 	config
 	failures list.List // of *failure
