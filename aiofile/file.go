@@ -172,11 +172,10 @@ func (f *File) forget() {
 
 // Seek sets the position for the next Read or Write: to offset from the start, the position or the end, as io.Seeker
 // says, and returns it. Only a Seek from the end asks the system.
-func (f *File) Seek(offset int64, whence int) (at int64, err error) {
-	seek := func() (int64, error) { return f.seek(offset, whence) }
+func (f *File) Seek(offset int64, whence int) (int64, error) {
 	ctx := f.loop.CurrentContext()
 	if ctx == nil {
-		return plainly(f.loop, "seek", f.Name(), seek)
+		return plainly(f.loop, "seek", f.Name(), func() (int64, error) { return f.seek(offset, whence) })
 	}
 	if err := f.turn.Acquire(ctx); err != nil {
 		return 0, pathError("seek", f.Name(), err)
@@ -186,7 +185,7 @@ func (f *File) Seek(offset int64, whence int) (at int64, err error) {
 		defer f.mu.Unlock()
 		return f.seekLocked(offset, whence)
 	}
-	return change(ctx, f.loop, "seek", f.Name(), func(func() bool) (int64, error) { return seek() })
+	return change(ctx, f.loop, "seek", f.Name(), func(func() bool) (int64, error) { return f.seek(offset, whence) })
 }
 
 func (f *File) seek(offset int64, whence int) (int64, error) {

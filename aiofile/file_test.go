@@ -20,7 +20,7 @@ import (
 )
 
 func TestFile_readOnTheLoop_isAReaderAsIotestWantsIt(t *testing.T) {
-	content := strings.Repeat("0123456789", 5000)
+	content := strings.Repeat("0123456789", 500)
 	name := fileWith(t, content)
 	for _, how := range []string{"cached", "in threads"} {
 		t.Run(how, func(t *testing.T) {

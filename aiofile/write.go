@@ -59,9 +59,11 @@ func (f *File) writeHere(stop func() bool, p []byte) (int, error) {
 	case !f.placed:
 		return f.os.Write(p)
 	}
-	n, err := inSteps(stop, p, func(part []byte, done int) (int, error) {
-		return f.os.WriteAt(part, f.pos+int64(done))
-	})
+	// The system's own position is used only here, since os.File.WriteAt does not count what came before an error.
+	if _, err := f.os.Seek(f.pos, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := inSteps(stop, p, func(part []byte, _ int) (int, error) { return f.os.Write(part) })
 	f.pos += int64(n)
 	return n, err
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package aiofile_test
 
 import "syscall"
@@ -8,4 +6,5 @@ import "syscall"
 const (
 	errIsDir   = syscall.EISDIR
 	errBadFile = syscall.EBADF
+	errNotDir  = syscall.ENOTDIR
 )

@@ -1,0 +1,5 @@
+//go:build !race
+
+package aiofile_test
+
+const raceDetector = false
