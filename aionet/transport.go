@@ -65,8 +65,8 @@ type Transport interface {
 	// StartTLS upgrades the connection, after what was written before: from now on all is encrypted, and the protocol
 	// stays. On the client's side config needs a ServerName or InsecureSkipVerify, on the server's a certificate. The
 	// protocol should have paused reading when it agreed with its peer to upgrade. It waits, and is ended by ctx; if
-	// it fails, so does the transport.
-	StartTLS(ctx context.Context, config *tls.Config, side TLSSide) error
+	// it fails, so does the transport. The only options are [WithHandshakeTimeout] and [WithShutdownTimeout].
+	StartTLS(ctx context.Context, config *tls.Config, side TLSSide, opts ...Option) error
 
 	// LocalAddr returns this end's address; nil for a pipe.
 	LocalAddr() net.Addr
@@ -343,7 +343,13 @@ func (t *transport) Close() error {
 func (t *transport) shut(err error) {
 	t.state |= closing
 	t.err = err
-	if !t.is(fileOnWire | upgrading) {
+	if w, ok := t.wire.(*tlsWire); ok && w.shutdown > 0 {
+		w.linger = w.loop.CallLater(w.shutdown, func() { t.cut(t.err) })
+	}
+	if t.unsent() > 0 {
+		t.state |= flushDue
+		t.source.Ready()
+	} else if !t.is(fileOnWire | upgrading) {
 		t.flushed()
 	}
 }

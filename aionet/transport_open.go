@@ -29,11 +29,18 @@ func DialProtocol(ctx context.Context, network, address string, p Protocol, opts
 // DialProtocolTLS is [DialProtocol] with TLS, as in [DialTLS]. If the handshake fails, p is told nothing.
 func DialProtocolTLS(ctx context.Context, network, address string, config *tls.Config, p Protocol, opts ...Option) (Transport, error) {
 	mustProtocol("DialProtocolTLS", p)
-	c, err := Dial(ctx, network, address, opts...)
+	o := optionsOf(opts)
+	if err := o.secure.check(); err != nil {
+		return nil, fmt.Errorf("aionet: dial %s %s: %w", network, address, err)
+	}
+	c, err := Dial(ctx, network, address, append(opts[:len(opts):len(opts)], withoutTLS)...)
 	if err != nil {
 		return nil, err
 	}
-	return NewTransportTLS(ctx, c, withServerName(config, address), ClientSide, p)
+	if network != "unix" {
+		config = withServerName(config, address)
+	}
+	return newTransportTLS(ctx, c, config, ClientSide, p, o.secure)
 }
 
 // NewTransport gives a connection, made or accepted by whomever, to p. c must be idle, and is of no use to anybody
@@ -53,14 +60,22 @@ func NewTransport(ctx context.Context, c *Conn, p Protocol) (Transport, error) {
 }
 
 // NewTransportTLS is [NewTransport] with TLS. On the client's side config needs a ServerName or InsecureSkipVerify, on
-// the server's a certificate. It has no time limit of its own.
-func NewTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSSide, p Protocol) (Transport, error) {
+// the server's a certificate. The only options are [WithHandshakeTimeout] and [WithShutdownTimeout].
+func NewTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSSide, p Protocol, opts ...Option) (Transport, error) {
 	mustProtocol("NewTransportTLS", p)
+	o := optionsOf(opts)
+	if err := o.secure.check(); err != nil {
+		return nil, fmt.Errorf("aionet: NewTransportTLS: %w", err)
+	}
+	return newTransportTLS(ctx, c, config, side, p, o.secure)
+}
+
+func newTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSSide, p Protocol, o tlsOptions) (Transport, error) {
 	t, err := c.toTransport()
 	if err != nil {
 		return nil, err
 	}
-	if err := t.shake(ctx, config, side); err != nil {
+	if err := t.shake(ctx, config, side, o); err != nil {
 		return nil, err
 	}
 	if err := t.awaitBegin(ctx, p); err != nil {
@@ -70,19 +85,12 @@ func NewTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSS
 }
 
 // shake puts TLS on a transport of which the protocol knows nothing yet. If that fails it is as if it had never been.
-func (t *transport) shake(ctx context.Context, config *tls.Config, side TLSSide) error {
-	if config == nil {
+func (t *transport) shake(ctx context.Context, config *tls.Config, side TLSSide, o tlsOptions) error {
+	err := t.handshake(ctx, config, side, o)
+	if err != nil {
 		t.discard()
-		return errors.New("aionet: a transport with TLS needs a configuration, not nil")
 	}
-	w := newTLSWire(t.source.Loop(), t.wire, config, side)
-	t.wire = w
-	if err := asyncio.Enter(ctx, w.handshake); err != nil {
-		_ = w.drain() // an alert that says why
-		t.discard()
-		return fmt.Errorf("aionet: TLS handshake with %s: %w", addrString(t.RemoteAddr()), err)
-	}
-	return nil
+	return err
 }
 
 // toTransport takes the socket out of c.
@@ -214,7 +222,7 @@ func (s *protocolServer) start(ctx context.Context, sock poller.Socket) {
 		return
 	}
 	asyncio.Go(ctx, func(ctx context.Context) error {
-		err := asyncio.Timeout(ctx, s.ln.secure.handshake, func(ctx context.Context) error { return t.shake(ctx, s.ln.tls, ServerSide) })
+		err := t.shake(ctx, s.ln.tls, ServerSide, s.ln.secure)
 		if err == nil {
 			s.begin(t)
 			return nil

@@ -1,6 +1,7 @@
 package aionet
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +38,9 @@ type tlsWire struct {
 	hold    bool // more is to come before it is worth a system call
 	cutOff  bool // the stream below has ended
 	waiting asyncio.WaitQueue
+
+	shutdown time.Duration // how long to send what is left after Close; 0: without limit
+	linger   *asyncio.Timer
 }
 
 func newTLSWire(l *asyncio.Loop, below wire, config *tls.Config, side TLSSide) *tlsWire {
@@ -135,7 +139,12 @@ func (w *tlsWire) CloseWrite() error {
 	return nil
 }
 
-func (w *tlsWire) Close() error { return w.below.Close() }
+func (w *tlsWire) Close() error {
+	if w.linger != nil {
+		w.linger.Stop()
+	}
+	return w.below.Close()
+}
 
 // tlsEnd is what crypto/tls has for a connection.
 type tlsEnd tlsWire
@@ -211,10 +220,11 @@ func (e *tlsEnd) SetDeadline(time.Time) error      { return nil }
 func (e *tlsEnd) SetReadDeadline(time.Time) error  { return nil }
 func (e *tlsEnd) SetWriteDeadline(time.Time) error { return nil }
 
-func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSide) error {
+func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSide, opts ...Option) error {
 	t.check("StartTLS")
-	if config == nil {
-		return t.fail("start TLS", errors.New("nil configuration"))
+	o := optionsOf(opts)
+	if err := o.secure.check(); err != nil {
+		return fmt.Errorf("aionet: Transport.StartTLS: %w", err)
 	}
 	if err := t.mayWrite(); err != nil {
 		return err
@@ -222,15 +232,11 @@ func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSi
 	t.state |= upgrading
 	err := t.drained(ctx)
 	if err == nil {
-		w := newTLSWire(t.source.Loop(), t.wire, config, side)
-		t.wire = w
-		if err = asyncio.Enter(ctx, w.handshake); err != nil {
-			err = fmt.Errorf("aionet: TLS handshake with %s: %w", addrString(t.RemoteAddr()), err)
-		}
+		err = t.handshake(ctx, config, side, o.secure)
 	}
 	t.state &^= upgrading
 	if err != nil {
-		t.fatal("", err)
+		t.cut(err)
 		return err
 	}
 	if t.is(lost) {
@@ -241,6 +247,33 @@ func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSi
 		t.startReading()
 	}
 	return nil
+}
+
+// handshake puts TLS on the wire.
+func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSSide, o tlsOptions) error {
+	switch {
+	case config == nil:
+		config = &tls.Config{} // crypto/tls says what it lacks
+	case config.Renegotiation != tls.RenegotiateNever:
+		return errRenegotiation
+	}
+	if side == ClientSide && config.RootCAs == nil && !config.InsecureSkipVerify {
+		if err := loadRoots(ctx); err != nil {
+			return err
+		}
+	}
+	w := newTLSWire(t.source.Loop(), t.wire, config, side)
+	w.shutdown = o.shutdown
+	t.wire = w
+	err := asyncio.Timeout(ctx, cmp.Or(o.handshake, asyncio.Forever), func(context.Context) error { return w.handshake() })
+	if err == nil {
+		return nil
+	}
+	_ = w.drain() // an alert that says why
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return fmt.Errorf("aionet: TLS handshake with %s: %w", addrString(t.RemoteAddr()), err)
 }
 
 // drained waits until all is sent.

@@ -164,7 +164,10 @@ func (t *transport) flushed() {
 	_, isTLS := t.wire.(*tlsWire)
 	if !t.is(finished) && (t.is(finishing) || t.is(closing) && isTLS) {
 		t.state |= finished
-		if err := t.wire.CloseWrite(); err != nil && !t.is(closing) {
+		if err := t.wire.CloseWrite(); err != nil && t.is(closing) {
+			t.cut(t.err) // nobody is left to be told
+			return
+		} else if err != nil {
 			t.fatal("close", err)
 			return
 		}
