@@ -17,8 +17,8 @@ func (p Plan) Clean() bool { return p.Up.End == Never && p.Down.End == Never }
 // A Flow says what happens to one direction. The zero Flow passes everything on.
 type Flow struct {
 	Pieces   int           // the first bytes go in pieces of 1 to so many; 0: as they come
-	Pause    time.Duration // up to so long now and then between two pieces
-	Window   int           // size of the sockets' buffers, in bytes: a slow reader; 0: the system's
+	Pause    time.Duration // up to so long now and then between two pieces, at most 20 times
+	Window   int           // size of the sockets' buffers, in bytes: a slow reader takes an eighth at once; 0: the system's
 	StallAt  int           // after so many bytes there is a longer pause, once
 	StallFor time.Duration
 	EndAt    int // after so many bytes ...
@@ -27,8 +27,11 @@ type Flow struct {
 	seed uint64
 }
 
-// piecesUntil is how many bytes go in small pieces: headers and handshakes do, a bulk need not take for ever.
-const piecesUntil = 16 << 10
+// Headers and handshakes go in small pieces; a bulk need not take for ever.
+const (
+	piecesUntil = 8 << 10 // bytes
+	pausesMost  = 20
+)
 
 // An End is how a direction ends before its time.
 type End int
@@ -72,7 +75,7 @@ func randomFlow(r *rand.Rand) Flow {
 		f.Pause = time.Duration(r.IntN(2000)) * time.Microsecond
 	}
 	if r.IntN(3) == 0 {
-		f.Window = 1 << (10 + r.IntN(4))
+		f.Window = 1 << (13 + r.IntN(4)) // less, and TCP's own timers are all that is tested
 	}
 	if r.IntN(4) == 0 {
 		f.StallAt, f.StallFor = early(r, 1<<16), time.Duration(r.IntN(20))*time.Millisecond

@@ -1,6 +1,7 @@
 package faultproxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -37,7 +38,7 @@ func Start(network, target string, plan func(conn int) Plan) (*Proxy, error) {
 		}
 		p.dir, address = dir, filepath.Join(dir, "socket")
 	}
-	ln, err := net.Listen(network, address)
+	ln, err := (&net.ListenConfig{Control: smallSegments}).Listen(context.Background(), network, address)
 	if err != nil {
 		return nil, errors.Join(err, p.removeDir())
 	}
@@ -82,7 +83,7 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn, plan Plan) {
 	defer client.Close()
-	server, err := net.Dial(p.network, p.target)
+	server, err := (&net.Dialer{Control: smallSegments}).Dial(p.network, p.target)
 	if err != nil {
 		reset(client)
 		return
@@ -131,14 +132,17 @@ func (c *pair) pump(dst, src net.Conn, f Flow) {
 	f.narrow(dst, src)
 	r := rand.New(rand.NewPCG(f.seed, 0))
 	buf := make([]byte, 16<<10)
-	for passed := 0; ; {
+	for passed, pauses := 0, 0; ; {
 		if f.End != Never && passed >= f.EndAt {
 			c.end(dst, src, f.End)
 			return
 		}
 		n, err := src.Read(buf[:f.next(r, passed, len(buf))])
 		if n > 0 {
-			c.pause(f.delay(r, passed, n))
+			if d := f.delay(r, passed, n); d > 0 && pauses < pausesMost {
+				pauses++
+				c.pause(d)
+			}
 			if _, err := dst.Write(buf[:n]); err != nil {
 				reset(src)
 				return
@@ -175,7 +179,7 @@ func (f Flow) next(r *rand.Rand, passed, most int) int {
 		most = 1 + r.IntN(f.Pieces)
 	}
 	if f.Window > 0 {
-		most = min(most, f.Window)
+		most = min(most, f.Window/8)
 	}
 	if f.End != Never {
 		most = min(most, f.EndAt-passed)
@@ -188,16 +192,13 @@ func (f Flow) delay(r *rand.Rand, passed, n int) time.Duration {
 	if f.StallFor > 0 && passed <= f.StallAt && f.StallAt < passed+n {
 		return f.StallFor
 	}
-	if f.Pause > 0 && r.IntN(16) == 0 {
+	if f.Pause > 0 && r.IntN(8) == 0 {
 		return time.Duration(r.Int64N(int64(f.Pause)))
 	}
 	return 0
 }
 
 func (c *pair) pause(d time.Duration) {
-	if d == 0 {
-		return
-	}
 	select {
 	case <-time.After(d):
 	case <-c.proxy.closing:

@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	briefly = 400 * time.Millisecond // what a test takes if nothing else is asked for
+	briefly = 200 * time.Millisecond // what a test takes if nothing else is asked for
 	tooLong = 60 * time.Second       // what no seed takes that does not hang
 )
 
