@@ -228,6 +228,12 @@ func (q *writeQueue) Close() error {
 	return nil
 }
 
+func (q *writeQueue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.queued)
+}
+
 func (q *writeQueue) isClosing() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -26,6 +26,7 @@ type carrier interface {
 	// flush blocks a goroutine until all is sent.
 	flush() error
 	isClosing() bool
+	len() int // bytes that are queued
 	// waitClosed waits until the connection below is closed, or cuts it off when ctx ends.
 	waitClosed(ctx context.Context) error
 	limitWrites(deadline time.Time) error

@@ -337,7 +337,7 @@ func (q *sendQueue) waitClosed(ctx context.Context) error {
 		}
 	}
 	if t, ok := q.conn.(*TLSConn); ok {
-		if err := t.out.waitClosed(ctx); err != nil {
+		if err := t.waitClosed(ctx); err != nil {
 			return err
 		}
 	}

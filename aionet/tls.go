@@ -39,6 +39,7 @@ type TLSConn struct {
 	reading, writing, shaking worlds.Lock   // one at a time in crypto/tls, each with loop-aware waiting
 	shaken                    atomic.Bool
 	closing                   sync.Once
+	unsent                    bool // data were queued at Close
 	closeErr                  error
 }
 
@@ -226,12 +227,20 @@ func (t *TLSConn) write(p []byte, before, after func() error) (done int, err err
 }
 
 // tryWrite is for a sendQueue over this connection.
-func (t *TLSConn) tryWrite(p []byte) (int, error) {
+func (t *TLSConn) tryWrite(p []byte) (done int, err error) {
 	if !t.shaken.Load() || !t.writing.TryAcquire() {
 		return 0, poller.ErrAgain
 	}
 	defer t.writing.Release(t.loop)
-	return t.write(p, t.out.room, noWait)
+	for done < len(p) && err == nil {
+		if err := t.out.room(); err != nil {
+			return done, err
+		}
+		var n int
+		n, err = t.tls.Write(p[done:min(len(p), done+recordsAtOnce)])
+		done += n
+	}
+	return done, unwrapTemporary(err)
 }
 
 // Close tells the peer that this is the end, and closes the connection once what was written has been sent, which it
@@ -243,10 +252,21 @@ func (t *TLSConn) Close() error {
 			t.closeErr = plain.Close()
 			return
 		}
+		t.unsent = t.out.len() > 0
 		_ = t.tls.Close() // says goodbye, and closes the queue
 		t.closeErr = t.out.Close()
 	})
 	return t.closeErr
+}
+
+// waitClosed waits until the connection below is closed, and returns why not all was sent. A goodbye that did not reach
+// the peer is no loss: it may have gone by then.
+func (t *TLSConn) waitClosed(ctx context.Context) error {
+	err := t.out.waitClosed(ctx)
+	if !t.unsent && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // CloseWrite tells the peer that nothing more will come; reading goes on. It comes after the handshake.
