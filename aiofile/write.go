@@ -34,7 +34,8 @@ func (f *File) write(ctx context.Context, p []byte) (int, error) {
 // WriteString is Write of a string.
 func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
-// WriteAt writes all of p at off, and leaves the position alone. It is ended as Write is.
+// WriteAt writes all of p at off, and leaves the position alone. It is ended as Write is. When the disk is full it may
+// have written a part of a mebibyte more than it says, as os.File.WriteAt may.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	ctx := f.loop.CurrentContext()
 	if ctx == nil {
