@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -145,5 +146,131 @@ func TestDial_zone_isTheDeviceToDialOn(t *testing.T) {
 			}
 			return roundTrip(ctx, c, "found")
 		})
+	})
+}
+
+func TestPacketConn_multicast(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		wire, err := net.InterfaceByName("wire")
+		if err != nil {
+			return err
+		}
+		for network, group := range map[string]netip.AddrPort{
+			"udp4": netip.MustParseAddrPort("239.1.2.3:9999"), "udp6": netip.MustParseAddrPort("[ff02::1234%wire]:9999"),
+		} {
+			receiver, err := aionet.ListenPacket(ctx, network, group.String())
+			if err != nil {
+				return err
+			}
+			if _, err := aionet.ListenPacket(ctx, network, group.String()); err != nil {
+				t.Errorf("%s: a second listener: %v", network, err)
+			}
+			sender, err := aionet.ListenPacket(ctx, network, ":0")
+			if err != nil {
+				return err
+			}
+			received := func(text string) bool {
+				if _, err := sender.WriteToUDPAddrPort([]byte(text), group); err != nil {
+					t.Fatal(err)
+				}
+				_ = receiver.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+				buf := make([]byte, 99)
+				n, _, err := receiver.ReadFrom(buf)
+				if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal(err)
+				}
+				return err == nil && string(buf[:n]) == text
+			}
+			check := func(want bool, when string, errs ...error) {
+				t.Helper()
+				if err := errors.Join(errs...); err != nil {
+					t.Errorf("%s: %s: %v", network, when, err)
+				}
+				got := received(when)
+				for i := 0; want && !got && i < 100; i++ { // a device that has just come up may lose some
+					got = received(when)
+				}
+				if got != want {
+					t.Errorf("%s: %s: received: %v", network, when, !want)
+				}
+			}
+			check(false, "before joining", sender.SetMulticastInterface(wire), sender.SetMulticastTTL(2))
+			check(true, "joined", receiver.JoinGroup(wire, group.Addr()))
+			check(false, "without loopback", sender.SetMulticastLoopback(false))
+			check(true, "with loopback", sender.SetMulticastLoopback(true))
+			check(false, "left", receiver.LeaveGroup(wire, group.Addr()))
+			receiver.Close()
+		}
+		return nil
+	})
+}
+
+// conformance: datagram-03
+func TestPacketConn_broadcast(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		server, err := aionet.ListenPacket(ctx, "udp4", ":9999")
+		if err != nil {
+			return err
+		}
+		c, err := aionet.DialPacket(ctx, "udp", "10.9.0.255:9999")
+		if err == nil {
+			_, err = c.Write([]byte("x"))
+		}
+		if !errors.Is(err, syscall.EACCES) {
+			t.Errorf("nobody asked for broadcasting: %v", err)
+		}
+		if c, err = aionet.DialPacket(ctx, "udp", "127.255.255.255:9999", aionet.WithBroadcast()); err != nil {
+			return err
+		}
+		if _, err := c.Write([]byte("who is there?")); err != nil {
+			return err
+		}
+		buf := make([]byte, 99)
+		_, from, err := server.ReadFrom(buf)
+		if err != nil {
+			return err
+		}
+		if _, err := server.WriteTo([]byte("I am"), from); err != nil {
+			return err
+		}
+		n, whom, err := c.ReadFrom(buf)
+		if err != nil || string(buf[:n]) != "I am" || strings.HasPrefix(whom.String(), "127.255") {
+			t.Errorf("%q of %v, %v", buf[:n], whom, err)
+		}
+		return c.Close()
+	})
+}
+
+func TestPacketConn_zone_isWhereItCameFrom(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	run(t, func(ctx context.Context) error {
+		c, err := aionet.ListenPacket(ctx, "udp", "[fe80::1%wire]:0")
+		if err != nil {
+			return err
+		}
+		to := c.LocalAddr().(*net.UDPAddr).AddrPort()
+		for range 100 { // a device that has just come up may lose some
+			if _, err := c.WriteToUDPAddrPort([]byte("x"), to); err != nil {
+				return err
+			}
+			_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			_, from, err := c.ReadFromUDPAddrPort(make([]byte, 1))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				continue
+			}
+			if from != to || from.Addr().Zone() != "wire" {
+				t.Errorf("from %v, %v", from, err)
+			}
+			return nil
+		}
+		return errors.New("nothing arrives")
 	})
 }

@@ -99,7 +99,8 @@ func TestDial_emptyAnswer_isAnError(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		_, dialled := aionet.Dial(ctx, "tcp", "empty.test:80", empty)
 		_, listened := aionet.Listen(ctx, "tcp", "empty.test:80", empty)
-		for call, err := range map[string]error{"Dial": dialled, "Listen": listened} {
+		_, packets := aionet.ListenPacket(ctx, "udp", "empty.test:80", empty)
+		for call, err := range map[string]error{"Dial": dialled, "Listen": listened, "ListenPacket": packets} {
 			var op *net.OpError
 			var dns *net.DNSError
 			if !errors.As(err, &op) || !errors.As(err, &dns) || !dns.IsNotFound || !strings.Contains(err.Error(), "empty.test") {

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package aionet
+
+import "syscall"
+
+const errMessageSize = syscall.EMSGSIZE

@@ -1,0 +1,5 @@
+package aionet
+
+import "golang.org/x/sys/windows"
+
+const errMessageSize = windows.WSAEMSGSIZE

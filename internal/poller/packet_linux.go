@@ -1,0 +1,3 @@
+package poller
+
+func (p *epoll) packet(c PacketConn) (PacketSocket, error) { return packetFD(p, c) }

@@ -1,0 +1,23 @@
+//go:build !(linux || darwin || freebsd || dragonfly)
+
+package poller
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// MsgTrunc is the flag of a datagram that was cut off.
+const MsgTrunc = 0x20
+
+// PacketControl leaves broadcasting as package net has it, which is on.
+func PacketControl(_ syscall.RawConn, reuse, _ bool) error {
+	if reuse {
+		return fmt.Errorf("sharing a port between sockets: %w on this system", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// SetBuffer sets how much the system keeps for a socket in one direction.
+func SetBuffer(syscall.RawConn, Mode, int) error { return errors.ErrUnsupported }
