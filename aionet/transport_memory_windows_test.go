@@ -1,0 +1,3 @@
+package aionet_test
+
+func openFiles() int { return 10_000 }
