@@ -1,0 +1,5 @@
+package aionet
+
+import "errors"
+
+func closeOnExec(int) error { return errors.ErrUnsupported }
