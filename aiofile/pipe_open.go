@@ -55,25 +55,29 @@ func attach(l *asyncio.Loop, f *os.File, borrowed bool) (*Pipe, error) {
 	if err != nil {
 		return nil, p.fail("open", err)
 	}
-	opened := f
-	err = withDescriptor(f, func(fd int) {
+	private := f // nil: there is none
+	err = withDescriptor(f, func(fd int) error {
 		p.terminal = term.IsTerminal(fd)
 		if borrowed || fd <= 2 || !pollable(f, fd) {
-			opened = reopen(f, fd, info, p.terminal)
+			private = reopen(f, fd, info, p.terminal)
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, p.fail("open", err)
 	}
-	if opened == nil {
+	if private == nil {
 		return p.start(newThreaded(p, f, borrowed, info.Mode().IsRegular())), nil
 	}
-	dev, err := newPolled(l, opened, p)
+	dev, err := newPolled(l, private, p)
+	switch {
+	case err != nil && private != f:
+		private.Close()
+	case err == nil && private != f && !borrowed:
+		f.Close()
+	}
 	if err != nil {
 		return nil, p.fail("open", err)
-	}
-	if opened != f && !borrowed {
-		f.Close()
 	}
 	return p.start(dev), nil
 }
@@ -83,13 +87,17 @@ func pollable(f *os.File, fd int) bool {
 	return doesNotBlock(fd) && f.SetDeadline(time.Time{}) == nil
 }
 
-// withDescriptor calls fn with the descriptor of f, which is not closed meanwhile.
-func withDescriptor(f *os.File, fn func(fd int)) error {
+// withDescriptor returns what fn does, for which the descriptor of f is not closed meanwhile.
+func withDescriptor(f *os.File, fn func(fd int) error) error {
 	rc, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return rc.Control(func(fd uintptr) { fn(int(fd)) })
+	closed := rc.Control(func(fd uintptr) { err = fn(int(fd)) })
+	if closed != nil {
+		return closed
+	}
+	return err
 }
 
 // SyscallConn gives access to the descriptor by its Control method, for what has no method here, as the size of a

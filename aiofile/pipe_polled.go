@@ -1,7 +1,6 @@
 package aiofile
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"sync"
@@ -24,9 +23,11 @@ type polled struct {
 // newPolled takes f over if it returns no error.
 func newPolled(l *asyncio.Loop, f *os.File, o poller.Owner) (*polled, error) {
 	d := &polled{f: f}
-	var err error
-	closed := withDescriptor(f, func(fd int) { d.watch, err = l.Poller().Watch(fd, o, poller.Edge) })
-	return d, errors.Join(closed, err)
+	err := withDescriptor(f, func(fd int) (err error) {
+		d.watch, err = l.Poller().Watch(fd, o, poller.Edge)
+		return err
+	})
+	return d, err
 }
 
 func (d *polled) Read(b []byte) (int, error) {

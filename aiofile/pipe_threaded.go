@@ -1,7 +1,6 @@
 package aiofile
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -337,11 +336,3 @@ func (d *threaded) Abort() error {
 
 func (d *threaded) Close()         {}
 func (d *threaded) File() *os.File { return d.f }
-
-// eof is what a system call for reading that returned nothing means.
-func eof(n int, err error) (int, error) {
-	if n <= 0 && err == nil {
-		err = io.EOF
-	}
-	return max(n, 0), err
-}

@@ -3,6 +3,7 @@
 package aiofile
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,29 +15,33 @@ type interrupter = poller.Interrupter
 
 // wait returns false if there is nothing to wait for any more. What cannot be waited for blocks in the call itself.
 func (d *threaded) wait(m poller.Mode) (ready bool) {
-	err := withDescriptor(d.f, func(fd int) {
+	err := withDescriptor(d.f, func(fd int) error {
 		var err error
 		ready, err = d.end.Wait(fd, m)
 		ready = ready || err != nil
+		return nil
 	})
 	return ready && err == nil
 }
 
 // rawRead is not f.Read, which may wait in Go's netpoller, where nothing could take it back.
 func rawRead(f *os.File, b []byte) (n int, err error) {
-	closed := withDescriptor(f, func(fd int) { n, err = retry(unix.Read, fd, b) })
-	if closed != nil {
-		return 0, closed
+	err = withDescriptor(f, func(fd int) (err error) {
+		n, err = retry(unix.Read, fd, b)
+		return err
+	})
+	if n <= 0 && err == nil {
+		err = io.EOF
 	}
-	return eof(n, err)
+	return max(n, 0), err
 }
 
 // rawWrite is not f.Write, which ends the program by SIGPIPE when nobody reads standard output any more.
 func rawWrite(f *os.File, b []byte) (n int, err error) {
-	closed := withDescriptor(f, func(fd int) { n, err = retry(unix.Write, fd, b) })
-	if closed != nil {
-		return 0, closed
-	}
+	err = withDescriptor(f, func(fd int) (err error) {
+		n, err = retry(unix.Write, fd, b)
+		return err
+	})
 	return max(n, 0), err
 }
 
