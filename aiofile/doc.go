@@ -24,6 +24,15 @@
 // goroutine and need nothing from the loop. The functions that take a context, such as [ReadFile], are for coroutines;
 // elsewhere there is package os. io_uring was measured and lost: a thread there and back takes 4 µs, a ring 3.7.
 //
+// # Pipes and terminals
+//
+// What can be waited for needs no thread: a [Pipe] is one end of a pipe, a FIFO or a terminal, tried on the loop and
+// waited for in its poller, as a connection of package aionet is. [OpenPipe] makes a new one, [NewPipe] takes one over,
+// [Stdin], [Stdout] and [Stderr] are the program's own, be they terminals, pipes or files, and [OpenPTY] is a terminal
+// for somebody else. The flags of a descriptor that others may share (the shell's terminal) are never changed, so there
+// is nothing to restore after a panic or Ctrl-C; NewPipe says how. A Read that is cancelled has taken nothing; a Write
+// returns how much is on its way.
+//
 // # Cancellation
 //
 // Nothing can stop a thread that the disk keeps waiting. So it matters what it does:
