@@ -60,6 +60,7 @@ type relay struct {
 	sendQueue
 	limit       time.Duration // how long a closed one goes on sending
 	inHandshake func() bool
+	until       time.Time // the write deadline, for goroutines; guarded by mu
 }
 
 func newRelay(l *asyncio.Loop, c net.Conn) *relay {
@@ -124,6 +125,9 @@ func (r *relay) room() error {
 func (r *relay) mayForeign() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err == nil && !r.until.IsZero() && !time.Now().Before(r.until) {
+		return errDeadline
+	}
 	return r.err
 }
 
@@ -145,6 +149,7 @@ func (r *relay) limitWrites(t time.Time) error {
 	r.late.Set(r.loop, &r.waiting, t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.until = t
 	if r.lenLocked() > 0 {
 		r.askLocked() // a write that was late may go on
 	}

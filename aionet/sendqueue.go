@@ -248,7 +248,7 @@ func (q *sendQueue) settle() {
 	end := q.closing && empty && !q.closed
 	q.eofSent = q.eofSent || eof
 	q.closed = q.closed || end
-	wake := !q.full
+	wake := !q.full || q.closing
 	q.mu.Unlock()
 	if eof {
 		if err := q.conn.(closeWriter).CloseWrite(); err != nil {
@@ -284,11 +284,13 @@ func (q *sendQueue) waitForRoom(ctx context.Context) error {
 			return q.waiting.Wait(ctx, q) // lets others run, and returns the cause
 		}
 		q.mu.Lock()
-		full, err := q.full, q.err
+		full, err, closing := q.full, q.err, q.closing
 		q.mu.Unlock()
 		switch {
 		case err != nil:
 			return err
+		case closing:
+			return errClosed
 		case q.late.Expired():
 			return errDeadline
 		case !full:

@@ -105,15 +105,18 @@ func TestTLS_serveAndDial_echo(t *testing.T) {
 
 func TestTLS_isANetConn(t *testing.T) {
 	for _, m := range []struct {
-		name          string
-		loops         int
-		reads, writes bool
+		name                          string
+		loops                         int
+		reads, writes, plain, foreign bool
 	}{
-		{"goroutines", 1, false, false},
-		{"coroutines", 1, true, true},
-		{"mixed", 1, true, false},
-		{"mixed the other way", 1, false, true},
-		{"two loops", 2, true, true},
+		{"goroutines", 1, false, false, false, false},
+		{"coroutines", 1, true, true, false, false},
+		{"mixed", 1, true, false, false, false},
+		{"mixed the other way", 1, false, true, false, false},
+		{"goroutine and coroutine", 1, true, true, true, false},
+		{"two loops", 2, true, true, false, false},
+		{"coroutines over somebody else's connection", 1, true, true, false, true},
+		{"goroutines over somebody else's connection", 1, false, false, false, true},
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			a := background(t)
@@ -123,22 +126,41 @@ func TestTLS_isANetConn(t *testing.T) {
 			}
 			nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 				plain1, plain2 := twoEnds(t, "tcp", a, b)
-				client := aionet.TLSClient(plain1.(*aionet.Conn), clientConfig())
-				server := aionet.TLSServer(plain2.(*aionet.Conn), serverConfig())
-				shaken := make(chan error, 1)
-				go func() { shaken <- server.Handshake() }()
-				if err := client.Handshake(); err != nil {
-					return nil, nil, nil, err
-				}
-				if err := <-shaken; err != nil {
+				client, server, err := bothSides(plain1, plain2, a, b, m.foreign)
+				if err != nil {
 					return nil, nil, nil, err
 				}
 				stop = func() { client.Close(); server.Close() }
-				return inCoroutines{client, a, m.reads, m.writes}, inCoroutines{server, b, m.reads, m.writes}, stop, nil
+				c1, c2 = inCoroutines{client, a, m.reads, m.writes}, inCoroutines{server, b, m.reads, m.writes}
+				if m.plain {
+					c2 = server
+				}
+				return c1, c2, stop, nil
 			})
 		})
 	}
 }
+
+// bothSides shakes hands, over the connections or, with foreign, over ones that only wrap them.
+func bothSides(c1, c2 net.Conn, a, b *asyncio.Loop, foreign bool) (client, server *aionet.TLSConn, err error) {
+	if foreign {
+		c1, c2 = wrapped{c1}, wrapped{c2}
+	}
+	accepting := asyncio.RunThreadsafe(b, func(ctx context.Context) (*aionet.TLSConn, error) {
+		return aionet.StartTLS(ctx, c2, serverConfig(), aionet.ServerSide)
+	})
+	client, err = on(a, func(ctx context.Context) (*aionet.TLSConn, error) {
+		return aionet.StartTLS(ctx, c1, clientConfig(), aionet.ClientSide)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	server, err = accepting.Wait(context.Background())
+	return client, server, err
+}
+
+// wrapped is a connection of which only is known that it is a net.Conn.
+type wrapped struct{ net.Conn }
 
 func TestTLS_cancelledReadAndWrite_canBeTriedAgain(t *testing.T) {
 	run(t, func(ctx context.Context) error {

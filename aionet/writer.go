@@ -131,14 +131,11 @@ func (w *Writer) Drain(ctx context.Context) error {
 		}
 	}
 	err := q.waitForRoom(ctx)
-	if err == nil && !q.isClosing() {
+	if err == nil {
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
-	}
-	if err == nil {
-		err = errClosed
 	}
 	if cause := asyncio.Yield(ctx); cause != nil {
 		return cause
