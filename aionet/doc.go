@@ -1,4 +1,4 @@
-// Package aionet is networking on the event loop: TCP and Unix sockets, TLS, servers, name resolution.
+// Package aionet is networking on the event loop: TCP and Unix sockets, TLS, servers, datagrams, name resolution.
 //
 // # The idea
 //
@@ -18,6 +18,13 @@
 //		})
 //	})
 //
+// A [PacketConn] is the same for datagrams: a plain net.PacketConn, from [ListenPacket] or [DialPacket].
+//
+// # Names
+//
+// Names are looked up by Go's resolver in threads, or by a [Resolver] of yours; nothing is remembered unless you wrap it
+// in a [CachingResolver]. [Dial] tries the addresses by happy eyeballs (RFC 8305).
+//
 // # Cancellation
 //
 // net.Conn's methods take no context; on the loop they obey the innermost block of the running task (a Timeout, a
@@ -25,6 +32,7 @@
 //
 //   - A Read that is cancelled, or whose deadline passes, has taken nothing. What arrives is for the next Read.
 //   - A Write returns how many bytes the system has taken, with the error. The stream is good up to there.
+//   - A datagram is sent or received as a whole, or not at all.
 //   - An Accept leaves the connection in the listener's queue. A Dial leaves nothing.
 //   - A TLS Read or Write may be tried again like a plain one. A handshake may not: close the connection.
 //

@@ -55,8 +55,8 @@ func TestInterleave_familiesTakeTurns(t *testing.T) {
 		{1, []string{"::ffff:192.0.2.1", "2001:db8::1", "192.0.2.2"}, []string{"::ffff:192.0.2.1", "2001:db8::1", "192.0.2.2"}},
 		{1, nil, nil},
 	} {
-		given, _ := known(test.given).LookupNetIP(nil, "", "")
-		want, _ := known(test.want).LookupNetIP(nil, "", "")
+		given, _ := known(test.given).LookupNetIP(t.Context(), "", "")
+		want, _ := known(test.want).LookupNetIP(t.Context(), "", "")
 		if got := aionet.Interleave(given, test.first); !slices.Equal(got, want) {
 			t.Errorf("%v with %d first: %v, want %v", test.given, test.first, got, want)
 		}

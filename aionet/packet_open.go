@@ -33,6 +33,9 @@ func listenPacket(ctx context.Context, l *asyncio.Loop, network, address string,
 	if o.Local != nil {
 		return nil, errors.New("WithLocalAddr is for DialPacket")
 	}
+	if err := o.refuseForPackets(); err != nil {
+		return nil, err
+	}
 	addrs, err := resolvePacket(ctx, l, o.resolver, network, address)
 	if err != nil {
 		return nil, err
@@ -64,6 +67,13 @@ func bindPacket(ctx context.Context, l *asyncio.Loop, network string, at net.Add
 	return newPacketConn(l, c.(poller.PacketConn))
 }
 
+func (o *options) refuseForPackets() error {
+	if o.Mode != 0 || o.KeepFile {
+		return errors.New("WithFileMode and WithUnlink are for Listen")
+	}
+	return o.secure.refuse()
+}
+
 func (o *options) packetControl(network string) func(_, _ string, rc syscall.RawConn) error {
 	if network == "unixgram" {
 		return nil
@@ -92,6 +102,9 @@ func DialPacket(ctx context.Context, network, address string, opts ...Option) (*
 func (d *dialer) dialPacket(ctx context.Context, address string) (*PacketConn, error) {
 	if d.options.ReusePort {
 		return nil, errors.New("WithReusePort is for ListenPacket")
+	}
+	if err := d.options.refuseForPackets(); err != nil {
+		return nil, err
 	}
 	addrs, err := resolvePacket(ctx, d.loop, d.options.resolver, d.network, address)
 	if err != nil {
@@ -134,7 +147,7 @@ func (d *dialer) connectPacket(ctx context.Context, a net.Addr) (*PacketConn, er
 func (d *dialer) broadcastTo(ctx context.Context, a, local net.Addr) (*PacketConn, error) {
 	u, ok := a.(*net.UDPAddr)
 	if !ok {
-		return nil, fmt.Errorf("WithBroadcast is for UDP")
+		return nil, errors.New("WithBroadcast is for UDP")
 	}
 	if local == nil {
 		local = net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.IPv4Unspecified(), 0))

@@ -111,9 +111,19 @@ func TestDial_emptyAnswer_isAnError(t *testing.T) {
 	})
 }
 
-// conformance: net-connect-07 net-connect-08
+// conformance: net-connect-07 net-connect-08 net-connect-09
 func TestOptions_whereTheyMeanNothing_areRefused(t *testing.T) {
 	run(t, func(ctx context.Context) error {
+		timeout := aionet.WithHandshakeTimeout(time.Second)
+		_, dialled1 := aionet.Dial(ctx, "tcp", "127.0.0.1:80", timeout)
+		_, listened1 := aionet.Listen(ctx, "tcp", "127.0.0.1:0", timeout)
+		if dialled1 == nil || listened1 == nil {
+			t.Errorf("a handshake timeout without TLS: Dial: %v; Listen: %v", dialled1, listened1)
+		}
+		_, packets := aionet.ListenPacket(ctx, "udp", "127.0.0.1:0", timeout)
+		if packets == nil {
+			t.Error("ListenPacket took a handshake timeout")
+		}
 		_, dialled := aionet.Dial(ctx, "tcp", "127.0.0.1:80", aionet.WithReusePort())
 		_, listened := aionet.Listen(ctx, "tcp", "127.0.0.1:0", aionet.WithLocalAddr(&net.TCPAddr{}))
 		if dialled == nil || listened == nil {
