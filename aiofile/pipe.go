@@ -53,10 +53,12 @@ type device interface {
 	BlockWrite(p []byte) (int, error)
 	SetDeadline(m poller.Mode, t time.Time) error
 
-	// Abort ends everything above, on any goroutine, and lets the other end know. Close follows, on the loop.
+	// Abort ends everything above, on any goroutine, and lets the other end know. Close, on the loop, comes before it
+	// if it can, or else after it, or both.
 	Abort() error
 	Close()
-	File() *os.File
+	// File is for other goroutines, too.
+	File() (*os.File, error)
 }
 
 // pipeFairness is how many calls in a row may succeed without waiting before the others get a turn.
@@ -227,6 +229,9 @@ func (p *Pipe) writeAll(ctx context.Context, b []byte) (done int, err error) {
 func (p *Pipe) Close() error {
 	if p.closed.Swap(true) {
 		return p.fail("close", fs.ErrClosed)
+	}
+	if p.loop.OnLoop() {
+		p.dev.Close()
 	}
 	err := p.fail("close", p.dev.Abort())
 	if p.loop.OnLoop() || p.loop.CallSoonThreadsafe(p.shut) != nil {

@@ -18,9 +18,9 @@ import (
 // The flags of f are left alone. O_NONBLOCK belongs to all who share what f stands for: the shell would find its
 // terminal broken after the program's end, and a panic or a signal leaves no time to restore it. So:
 //
-//   - a descriptor that does not block already, as package os opens pipes, is tried on the loop;
-//   - a pipe or terminal that blocks is opened anew through /proc/self/fd (Linux), for flags of its own; f is closed
-//     then;
+//   - a descriptor that does not block already, as package os opens pipes, is tried on the loop (on a duplicate; f is
+//     closed at once);
+//   - a pipe or terminal that blocks is opened anew through /proc/self/fd (Linux), for flags of its own;
 //   - with all else, a goroutine waits until it is ready and then reads or writes, and is taken back when it is not
 //     wanted any more. That costs about 5 µs a call. When such a Write is cancelled while the system is at it, that
 //     piece counts as written. (On Windows, and wherever poll(2) cannot tell, a Read that was given up takes what
@@ -70,14 +70,14 @@ func attach(l *asyncio.Loop, f *os.File, borrowed bool) (*Pipe, error) {
 		return p.start(newThreaded(p, f, borrowed, info.Mode().IsRegular())), nil
 	}
 	dev, err := newPolled(l, private, p)
-	switch {
-	case err != nil && private != f:
+	if private != f {
 		private.Close()
-	case err == nil && private != f && !borrowed:
-		f.Close()
 	}
 	if err != nil {
 		return nil, p.fail("open", err)
+	}
+	if !borrowed {
+		f.Close()
 	}
 	return p.start(dev), nil
 }
@@ -103,7 +103,11 @@ func withDescriptor(f *os.File, fn func(fd int) error) error {
 // SyscallConn gives access to the descriptor by its Control method, for what has no method here, as the size of a
 // terminal. Its Read and Write block the goroutine and must not be called on the loop.
 func (p *Pipe) SyscallConn() (syscall.RawConn, error) {
-	rc, err := p.dev.File().SyscallConn()
+	f, err := p.dev.File()
+	if err != nil {
+		return nil, p.fail("control", err)
+	}
+	rc, err := f.SyscallConn()
 	return rc, p.fail("control", err)
 }
 

@@ -334,5 +334,6 @@ func (d *threaded) Abort() error {
 	return d.f.Close()
 }
 
-func (d *threaded) Close()         {}
-func (d *threaded) File() *os.File { return d.f }
+func (d *threaded) Close() {}
+
+func (d *threaded) File() (*os.File, error) { return d.f, nil }

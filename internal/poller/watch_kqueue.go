@@ -18,12 +18,11 @@ func (p *kqueue) Watch(fd int, o Owner, t Trigger) (Watch, error) {
 	}
 	w := newWatch(p, fd, o, t)
 	if t == Edge {
-		if err := p.register(&w.watched); err != nil {
+		if err := p.rearm(&w.watched, Read); err != nil && !errors.Is(err, unix.EPIPE) { // which the first try will say
 			return nil, err
 		}
-	} else {
-		p.table.add(&w.watched)
 	}
+	p.table.add(&w.watched)
 	w.registered = true
 	return w, nil
 }

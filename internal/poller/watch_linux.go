@@ -14,7 +14,7 @@ func (p *epoll) Watch(fd int, o Owner, t Trigger) (Watch, error) {
 		return nil, ErrClosed
 	}
 	w := newWatch(p, fd, o, t)
-	events := uint32(interest)
+	events := uint32(interest &^ unix.EPOLLOUT)
 	if t == Level {
 		events = unix.EPOLLET // Arm says for what
 	}

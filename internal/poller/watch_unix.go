@@ -15,7 +15,7 @@ type fdWatch struct {
 	watched
 	reg   watchRegistry
 	fifo  bool // a short read has emptied it
-	armed Mode // Level
+	armed Mode // Edge: beside Read, for good
 }
 
 // watchRegistry is what epoll and kqueue do for their watches.
@@ -55,11 +55,17 @@ func (w *fdWatch) Arm(m Mode) error {
 	if w.fd < 0 {
 		return net.ErrClosed
 	}
-	if _, level := w.owner.(*levelOwner); !level {
-		return nil // registered for all since the beginning
+	if _, level := w.owner.(*levelOwner); level {
+		w.armed |= m
+		return w.reg.rearm(&w.watched, w.armed)
 	}
-	w.armed |= m
-	return w.reg.rearm(&w.watched, w.armed)
+	// Reading is watched from the start, writing only once there was no room: each read at the other end would be an
+	// event, too.
+	if m &^= w.armed; m&Write == 0 {
+		return nil
+	}
+	w.armed = Write
+	return w.reg.rearm(&w.watched, Read|Write)
 }
 
 func (w *fdWatch) Read(p []byte) (int, error) {

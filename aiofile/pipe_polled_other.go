@@ -1,0 +1,16 @@
+//go:build !(linux || darwin || freebsd || dragonfly)
+
+package aiofile
+
+import (
+	"errors"
+	"os"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// newPolled is not called where doesNotBlock is always false.
+func newPolled(*asyncio.Loop, *os.File, poller.Owner) (device, error) {
+	return nil, errors.ErrUnsupported
+}
