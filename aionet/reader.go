@@ -174,6 +174,9 @@ func (r *Reader) Read(p []byte) (int, error) {
 //
 // It ends early as the source's Read does; the line's beginning is kept.
 func (r *Reader) ReadLine() ([]byte, error) {
+	if i := bytes.IndexByte(r.buf, '\n'); i >= 0 && i <= r.limit && r.err == nil {
+		return r.take(i + 1), nil
+	}
 	end, err := r.find("ReadLine", newline)
 	if end >= 0 {
 		return r.take(end), nil

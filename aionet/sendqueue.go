@@ -75,7 +75,18 @@ func (q *sendQueue) len() int {
 	return q.lenLocked()
 }
 
+// sendBuffers are large buffers that are in use by no queue.
+var sendBuffers sync.Pool
+
+// shareBuffer is the largest buffer that goes there.
+const shareBuffer = 256 << 10
+
 func (q *sendQueue) addLocked(p []byte) {
+	if cap(q.data) == 0 && len(p) > keepBuffer {
+		if b, ok := sendBuffers.Get().(*[]byte); ok {
+			q.data = *b
+		}
+	}
 	if q.head > 0 && len(q.data)+len(p) > cap(q.data) {
 		// Into a fresh buffer: somebody may be writing from this one.
 		left := q.data[q.head:]
@@ -219,9 +230,7 @@ func (q *sendQueue) sendPart(cancelled func() error) bool {
 func (q *sendQueue) sentLocked(n int, err error) {
 	q.head += n
 	if q.head >= len(q.data) {
-		if q.data, q.head = q.data[:0], 0; cap(q.data) > keepBuffer {
-			q.data = nil
-		}
+		q.emptyLocked()
 	}
 	if err != nil && err != poller.ErrAgain {
 		q.failLocked(err)
@@ -229,6 +238,19 @@ func (q *sendQueue) sentLocked(n int, err error) {
 	if q.lenLocked() <= q.low {
 		q.full = false
 	}
+}
+
+// emptyLocked is called when all was sent, by who sent it, so that nobody uses the buffer any more.
+func (q *sendQueue) emptyLocked() {
+	q.data, q.head = q.data[:0], 0
+	if cap(q.data) <= keepBuffer {
+		return
+	}
+	if cap(q.data) <= shareBuffer {
+		b := q.data
+		sendBuffers.Put(&b)
+	}
+	q.data = nil
 }
 
 // failLocked ends the queue.
