@@ -316,3 +316,48 @@ func TestSubmissionAwait_cancelledOften_leavesNothingBehind(t *testing.T) {
 		return nil
 	})
 }
+
+// What a goroutine's work came to can be put into a future, and leaves one alone
+// that has been cancelled meanwhile.
+//
+// conformance: future-19
+func TestFuture_takesTheOutcomeOfASubmission_unlessItIsCancelled(t *testing.T) {
+	boom := errors.New("boom")
+	run(t, func(ctx context.Context) error {
+		loop := asyncio.RunningLoop(ctx)
+		follow := func(f *asyncio.Future[int], s *asyncio.Submission[int]) error {
+			switch v, err := s.Await(ctx); {
+			case errors.Is(err, context.Canceled):
+				f.Cancel(err)
+				return nil
+			case err != nil:
+				return f.SetError(err)
+			default:
+				return f.SetResult(v)
+			}
+		}
+		f := asyncio.NewFuture[int](loop)
+		if err := follow(f, asyncio.RunThreadsafe(loop, value(7))); err != nil {
+			t.Error(err)
+		}
+		if v, err := f.Result(); v != 7 || err != nil {
+			t.Errorf("a value: %v, %v", v, err)
+		}
+		f = asyncio.NewFuture[int](loop)
+		if err := follow(f, asyncio.RunThreadsafe(loop, failing[int](boom))); err != nil || f.Err() != boom {
+			t.Errorf("an error: %v, %v", err, f.Err())
+		}
+		f = asyncio.NewFuture[int](loop)
+		s := asyncio.RunThreadsafe(loop, sleeper(1))
+		s.Cancel()
+		if err := follow(f, s); err != nil || !f.Cancelled() {
+			t.Errorf("a cancellation: %v, %v", err, f)
+		}
+		f = asyncio.NewFuture[int](loop)
+		f.Cancel(boom)
+		if err := follow(f, asyncio.RunThreadsafe(loop, value(7))); !errors.Is(err, asyncio.ErrInvalidState) || f.Err() != boom {
+			t.Errorf("a cancelled target: %v, %v", err, f)
+		}
+		return nil
+	})
+}
