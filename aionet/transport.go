@@ -168,7 +168,10 @@ func (t *transport) awaitBegin(ctx context.Context, p Protocol) error {
 			return err
 		}
 	}
-	return t.err
+	if _, panicked := errors.AsType[*asyncio.PanicError](t.err); panicked {
+		return t.err
+	}
+	return nil // what has happened since, the protocol is told
 }
 
 // discard ends a transport of which the protocol knows nothing.
@@ -278,9 +281,12 @@ func (t *transport) receive() {
 			return
 		case err == io.EOF:
 			t.state |= ended
-			if !t.proto.EOFReceived() {
+			if keepOpen := t.proto.EOFReceived(); !keepOpen || t.isPipe() {
 				_ = t.Close()
 			}
+			return
+		case err == errReaderGone:
+			t.cut(nil)
 			return
 		case err == io.ErrUnexpectedEOF: // TLS was cut off, perhaps in one direction only
 			t.state |= ended

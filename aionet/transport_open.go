@@ -95,20 +95,28 @@ func (t *transport) shake(ctx context.Context, config *tls.Config, side TLSSide,
 
 // toTransport takes the socket out of c.
 func (c *Conn) toTransport() (*transport, error) {
+	if err := c.release("NewTransport"); err != nil {
+		return nil, err
+	}
+	return socketTransport(c.loop, c.sock), nil
+}
+
+// release leaves the socket to the caller.
+func (c *Conn) release(call string) error {
 	if !c.loop.OnLoop() {
-		panic("aionet: NewTransport: not on the connection's loop")
+		panic("aionet: " + call + ": not on the connection's loop")
 	}
 	if !c.readers.Empty() || !c.writers.Empty() || c.onWritable != nil {
-		return nil, c.fail("hand over", errors.New("a coroutine, or TLS, is using the connection"))
+		return c.fail("hand over", errors.New("a coroutine, or TLS, is using the connection"))
 	}
 	if c.closed.Swap(true) {
-		return nil, c.fail("hand over", net.ErrClosed)
+		return c.fail("hand over", net.ErrClosed)
 	}
 	c.remove()
 	c.in.Stop()
 	c.out.Stop()
 	c.sock.SetDeadline(poller.Read|poller.Write, time.Time{})
-	return socketTransport(c.loop, c.sock), nil
+	return nil
 }
 
 func socketTransport(l *asyncio.Loop, s poller.Socket) *transport {

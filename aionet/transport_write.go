@@ -237,6 +237,9 @@ func (t *transport) WriteEOF() error {
 	if t.is(closing | finishing) {
 		return nil
 	}
+	if t.isPipe() {
+		return t.Close()
+	}
 	t.state |= finishing // after SendFile or StartTLS, if one is under way
 	t.flushed()
 	return nil
