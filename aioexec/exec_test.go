@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aioexec"
+	"github.com/go-asyncio/asyncio/aionet"
 )
 
 func run(t *testing.T, main func(ctx context.Context) error, opts ...asyncio.Option) {
@@ -699,4 +700,37 @@ func TestOutput_longErrors_beginningAndEndAreKept(t *testing.T) {
 func communicate(ctx context.Context, c *aioexec.Cmd, input string) (string, error) {
 	out, _, err := c.Communicate(ctx, []byte(input))
 	return string(out), err
+}
+
+// What the process writes waits in the pipe while nobody reads; a Reader of the
+// smallest limit still gets all of it.
+//
+// conformance: pipe-06
+func TestStdoutPipe_readerWithATinyLimit_readsEverything(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		c := aioexec.Shell("yes 0123456789 | head -c 1000000")
+		out, err := c.StdoutPipe(ctx)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := c.Start(ctx); err != nil {
+			return err
+		}
+		r, n := aionet.NewReader(out, aionet.WithLimit(1)), 0
+		for buf := make([]byte, 4096); ; {
+			got, err := r.Read(buf)
+			n += got
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if n != 1_000_000 {
+			t.Errorf("%d bytes", n)
+		}
+		return c.Wait(ctx)
+	})
 }

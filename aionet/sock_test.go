@@ -212,6 +212,17 @@ func TestReadFrom_whatTheSystemCannotSend_isCopied_andNothingForNothing(t *testi
 	})
 }
 
+// conformance: net-server-02
+func TestListen_sharedPort_whereThereIsNoSuchThing_isAnError(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		_, err := aionet.Listen(ctx, "unix", address(t, "unix"), aionet.WithReusePort())
+		if err == nil || !strings.Contains(err.Error(), "WithReusePort") {
+			t.Errorf("Listen = %v", err)
+		}
+		return nil
+	})
+}
+
 // conformance: net-unix-08 net-unix-10
 func TestUnix_optionsOfTLS_whereTheyMeanNothingOrAreMissing(t *testing.T) {
 	run(t, func(ctx context.Context) error {
