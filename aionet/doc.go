@@ -25,6 +25,10 @@
 // Names are looked up by Go's resolver in threads, or by a [Resolver] of yours; nothing is remembered unless you wrap it
 // in a [CachingResolver]. [Dial] tries the addresses by happy eyeballs (RFC 8305).
 //
+// Beside plain connections there are streams, in the manner of asyncio's: a [Reader] with lines, separators and limits,
+// and a [Writer] that never waits but in Drain, from [OpenConnection] and [StartServer]. [StartTLS] and [Writer.StartTLS]
+// make TLS of a connection in the middle.
+//
 // # Cancellation
 //
 // net.Conn's methods take no context; on the loop they obey the innermost block of the running task (a Timeout, a
@@ -34,6 +38,7 @@
 //   - A Write returns how many bytes the system has taken, with the error. The stream is good up to there.
 //   - A datagram is sent or received as a whole, or not at all.
 //   - An Accept leaves the connection in the listener's queue. A Dial leaves nothing.
+//   - A call of a [Reader] keeps what had come for the next one. A Drain leaves what was written, which is sent.
 //   - A TLS Read or Write may be tried again like a plain one. A handshake may not: close the connection.
 //
 // Under a context that is done already, each call fails at once and takes nothing.
@@ -42,7 +47,8 @@
 //
 // Do not let a lock that is not the loop's (a sync.Mutex) be held across a Read or Write in one coroutine and be
 // taken in another: the second would stop the loop, and the first could never go on. [TLSConn] is made so that
-// crypto/tls, which does hold locks, is never suspended in a Write.
+// crypto/tls, which does hold locks, is never suspended in a Write, whatever connection is below; so use [StartTLS] in
+// coroutines, and not tls.Client or tls.Server.
 //
 // # Costs
 //
