@@ -29,6 +29,9 @@
 // and a [Writer] that never waits but in Drain, from [OpenConnection] and [StartServer]. [StartTLS] and [Writer.StartTLS]
 // make TLS of a connection in the middle.
 //
+// Beside it there is the callback style: a [Protocol] is called by its [Transport] with what arrives ([ServeProtocol],
+// [DialProtocol]; [DatagramProtocol] for datagrams). An idle connection costs least there.
+//
 // # Cancellation
 //
 // net.Conn's methods take no context; on the loop they obey the innermost block of the running task (a Timeout, a
@@ -54,7 +57,8 @@
 //
 // A Read or Write is one system call, without allocation; one that has to wait adds a switch. A connection costs
 // about 600 bytes and one descriptor, plus one more once a foreign goroutine has used it. A coroutine whose
-// connection always has data lets the others run every 64 calls.
+// connection always has data lets the others run every 64 calls. A Transport costs about 500 bytes with its socket, and
+// has neither coroutine nor buffer while it is idle; all transports of a loop receive into one buffer.
 //
 // # The end
 //

@@ -510,3 +510,26 @@ func TestTransportTLS_misuse(t *testing.T) {
 		return nil
 	})
 }
+
+// conformance: tls-37
+func TestTransportTLS_bufferedProtocol_receivesInPieces(t *testing.T) {
+	for _, size := range []int{1, 7, 20_000, 1 << 20, 0} {
+		run(t, func(ctx context.Context) error {
+			reported := reports(ctx)
+			r := &recorder{}
+			_, peer := attachTLS(t, ctx, &bufferedRecorder{recorder: r, buf: make([]byte, size)})
+			want := bytes.Repeat([]byte("0123456789"), 5000)
+			peer.Write(want)
+			peer.Close()
+			must(t, r.wait(ctx, "lost"))
+			if size == 0 {
+				if r.err == nil || len(*reported) != 1 {
+					t.Errorf("an empty buffer: told %v, reported %q", r.err, *reported)
+				}
+			} else if !bytes.Equal(r.data, want) || r.err != nil {
+				t.Errorf("with %d bytes: %d of %d, %v", size, len(r.data), len(want), r.err)
+			}
+			return nil
+		})
+	}
+}
