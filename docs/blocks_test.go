@@ -20,7 +20,8 @@ import (
 //
 //   - A ```go block that starts with a package clause is a whole program.
 //   - One that consists of declarations belongs to its section: the blocks of
-//     statements that follow, up to the next heading, see them.
+//     statements that follow, up to the next heading, see them. "```go chapter"
+//     belongs to the rest of the chapter.
 //   - One of statements is the body of a main coroutine that is given ctx, on a
 //     loop with a virtual clock. What it returns is printed: "error: ...".
 //   - Declarations with test functions are run as tests.
@@ -42,13 +43,19 @@ var imports = map[string]string{
 	"context":  "context",
 	"errors":   "errors",
 	"exec":     "os/exec",
+	"ecdsa":    "crypto/ecdsa",
+	"elliptic": "crypto/elliptic",
 	"fmt":      "fmt",
+	"fs":       "io/fs",
 	"http":     "net/http",
 	"httptest": "net/http/httptest",
 	"io":       "io",
+	"big":      "math/big",
 	"log":      "log",
 	"net":      "net",
+	"netip":    "net/netip",
 	"os":       "os",
+	"filepath": "path/filepath",
 	"rand":     "math/rand/v2",
 	"runtime":  "runtime",
 	"slices":   "slices",
@@ -60,6 +67,7 @@ var imports = map[string]string{
 	"testing":  "testing",
 	"time":     "time",
 	"tls":      "crypto/tls",
+	"x509":     "crypto/x509",
 }
 
 // block is one fenced block.
@@ -121,7 +129,7 @@ func blocksOf(t *testing.T, root, file string) []*block {
 func programsOf(t *testing.T, blocks []*block, n int) []*program {
 	t.Helper()
 	var programs []*program
-	var declared []*block // in this section
+	var declared []*block // in this section, or for the chapter
 	for i, b := range blocks {
 		if !b.is("go") {
 			continue
@@ -136,7 +144,7 @@ func programsOf(t *testing.T, blocks []*block, n int) []*program {
 		if i+1 < len(blocks) && blocks[i+1].is("output") {
 			p.output = blocks[i+1].text
 		}
-		declared = slices.DeleteFunc(declared, func(d *block) bool { return d.section != b.section })
+		declared = slices.DeleteFunc(declared, func(d *block) bool { return d.section != b.section && !d.is("chapter") })
 		switch {
 		case isWhole(b):
 			p.source = wholeProgram(t, p)

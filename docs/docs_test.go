@@ -18,6 +18,8 @@ import (
 
 	// What the guide's programs are made of, so that a change there lets the
 	// tests run again.
+	_ "github.com/go-asyncio/asyncio/aioexec"
+	_ "github.com/go-asyncio/asyncio/aiofile"
 	_ "github.com/go-asyncio/asyncio/aiohttp"
 	_ "github.com/go-asyncio/asyncio/aionet"
 )
