@@ -48,7 +48,7 @@ func isPending(ctx context.Context, task *asyncio.Task[asyncio.None]) bool {
 	return !task.Done()
 }
 
-// conformance: server-01 server-02 server-03 net-server-08 net-server-11
+// conformance: server-01 server-02 server-03 net-server-08 net-server-11 sock-08
 func TestServer_startsAndServesAndClosesWithServeForever(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
@@ -555,7 +555,7 @@ func TestListen_unixFileThatNobodyListensAt_isReplaced(t *testing.T) {
 	})
 }
 
-// conformance: net-unix-03 net-unix-09
+// conformance: net-unix-03 net-unix-09 net-server-02
 func TestListen_unixPathOfAnOrdinaryFile_isInUseAndTheFileStays(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		path := filepath.Join(t.TempDir(), "file")
@@ -613,5 +613,65 @@ func TestListen_withUnlinkFalse_leavesTheFile(t *testing.T) {
 			t.Errorf("the file: %v", err)
 		}
 		return nil
+	})
+}
+
+// What waits before the server starts is all accepted, though it is reported once, and those that have gone are passed
+// over.
+//
+// conformance: net-server-17 net-server-18
+func TestServer_manyWaitAndSomeHaveGone_acceptsTheRest(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		run(t, func(ctx context.Context) error {
+			ln, err := aionet.Listen(ctx, network, address(t, network))
+			if err != nil {
+				return err
+			}
+			var clients []*aionet.Conn
+			for i := range 200 {
+				c := dialed(t, ctx, network, ln.Addr().String())
+				if i%3 == 0 {
+					c.Abort()
+					continue
+				}
+				clients = append(clients, c)
+			}
+			s := aionet.NewServer(ctx, echo)
+			if err := errors.Join(s.AddListener(ln), s.Start()); err != nil {
+				return err
+			}
+			for _, c := range clients {
+				if err := roundTrip(ctx, c, "hello"); err != nil {
+					return err
+				}
+				c.Close()
+			}
+			_ = s.Shutdown(ctx)
+			return nil
+		})
+	})
+}
+
+// conformance: sock-09
+func TestAccept_timedOut_leavesNothingThatAnswersAfterClose(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		run(t, func(ctx context.Context) error {
+			ln, err := aionet.Listen(ctx, network, address(t, network))
+			if err != nil {
+				return err
+			}
+			err = asyncio.Timeout(ctx, time.Millisecond, func(context.Context) error {
+				_, err := ln.Accept()
+				return err
+			})
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Accept = %v", err)
+			}
+			ln.Close()
+			if _, err := aionet.Dial(ctx, network, ln.Addr().String()); err == nil {
+				t.Error("somebody still answers")
+			}
+			return nil
+		})
 	})
 }
