@@ -6,7 +6,7 @@
 //		...
 //	})
 //
-// The guide in docs/ teaches it in eight chapters; one of them, docs/07-python.md,
+// The guide in docs/ teaches it in thirteen chapters; one of them, docs/07-python.md,
 // has every name of asyncio and what stands for it here.
 //
 // # The model
