@@ -413,52 +413,6 @@ func TestServer_misuse(t *testing.T) {
 	})
 }
 
-// A listener that somebody else shuts down ends the server with its error, or only itself if there are others.
-func TestServer_listenerBroken_isReportedAndTheLastOneEndsTheServer(t *testing.T) {
-	reports := 0
-	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		lns, err := aionet.ListenAll(ctx, "tcp", []string{"127.0.0.1:0", "127.0.0.2:0"})
-		if err != nil {
-			return err
-		}
-		s := aionet.NewServer(ctx, echo)
-		if err := s.AddListener(lns...); err != nil {
-			return err
-		}
-		forever := asyncio.Go(ctx, s.ServeForever)
-		_ = asyncio.Yield(ctx)
-		for i, ln := range lns {
-			f, err := ln.File()
-			if err != nil {
-				return err
-			}
-			rc, err := f.SyscallConn()
-			if err != nil {
-				return err
-			}
-			if err := rc.Control(func(fd uintptr) { _ = shutdownSocket(fd) }); err != nil {
-				return err
-			}
-			f.Close()
-			for len(s.Addrs()) > 1-i {
-				if err := asyncio.Sleep(ctx, time.Millisecond); err != nil {
-					return err
-				}
-			}
-		}
-		_, err = forever.Await(ctx)
-		if !errors.Is(err, syscall.EINVAL) {
-			t.Errorf("ServeForever = %v", err)
-		}
-		return nil
-	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) { reports++ }))
-	if err != nil || reports != 2 {
-		t.Errorf("%v, %d reports", err, reports)
-	}
-}
-
-func shutdownSocket(fd uintptr) error { return syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }
-
 // conformance: net-server-07 net-server-15 net-server-01
 func TestListenAll_severalHosts_oneListenerEachAndOnePort(t *testing.T) {
 	run(t, func(ctx context.Context) error {
