@@ -136,7 +136,8 @@ func TestLimiter_cancelledWaiter_takesNothing(t *testing.T) {
 		others := 0
 		asyncio.RunningLoop(ctx).CallSoon(func() { others++ })
 		wantErr(t, "Acquire under a done context", m.Acquire(done), boom)
-		if !m.TryAcquire() || !m.TryAcquire() || others != 1 {
+		first, second := m.TryAcquire(), m.TryAcquire()
+		if !first || !second || others != 1 {
 			t.Errorf("a done context took a token, or has not yielded once: %s, %d", m, others)
 		}
 		return nil
@@ -148,8 +149,7 @@ func TestLimiter_grantedAndCancelledInTheSameTurn_keepsIt(t *testing.T) {
 		m := asyncio.NewLimiter(1, time.Second)
 		var log []string
 		m.Acquire(ctx)
-		var task *asyncio.Task[asyncio.None]
-		task = granted(ctx, m, &log, 1)
+		task := granted(ctx, m, &log, 1)
 		asyncio.RunningLoop(ctx).CallAt(time.Second, func() { task.Cancel() })
 		letWait(t, ctx)
 		granted(ctx, m, &log, 1)

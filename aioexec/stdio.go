@@ -115,7 +115,7 @@ func (c *Cmd) beginCopies(ctx context.Context) {
 // called before Start, and Stdin must be nil.
 func (c *Cmd) StdinPipe(ctx context.Context) (*aiofile.Pipe, error) {
 	if c.Stdin != nil {
-		return nil, c.fail("stdin of", errors.New("Stdin is set already"))
+		return nil, c.fail("stdin of", errors.New("the field Stdin is set already"))
 	}
 	r, w, err := c.pipe("stdin of")
 	if err != nil {

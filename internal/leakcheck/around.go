@@ -1,6 +1,9 @@
 package leakcheck
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Around calls fn and returns its error, joined with a list of the goroutines and descriptors that are there when it
 // has returned, and were not before. It is for tests that do the same many times, to know which time it was. Nothing
@@ -9,7 +12,7 @@ func Around(fn func() error) error {
 	before := takeSnapshot()
 	err := fn()
 	if leaks := before.leaks(grace); leaks != nil {
-		err = errors.Join(err, errors.New("it left behind:"), leaks)
+		err = errors.Join(err, fmt.Errorf("it left behind: %w", leaks))
 	}
 	return err
 }
