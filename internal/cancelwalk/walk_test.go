@@ -89,6 +89,7 @@ func (w walk) cancelledAfter(turn int, late bool, places map[string]bool) (ended
 	if err != nil {
 		return false, err
 	}
+	before := descriptors()
 	s := &stage{}
 	if s.dir, err = os.MkdirTemp("", "cancelwalk"); err != nil {
 		return false, err
@@ -98,11 +99,36 @@ func (w walk) cancelledAfter(turn int, late bool, places map[string]bool) (ended
 	if left := asyncio.AllTasks(l); err == nil && len(left) > 0 {
 		err = fmt.Errorf("tasks are left: %v", left)
 	}
-	err = errors.Join(err, l.Close())
 	for _, fn := range slices.Backward(s.cleanups) {
 		fn()
 	}
-	return ended, errors.Join(append(reported, err)...)
+	if err == nil {
+		err = openStill(before)
+	}
+	return ended, errors.Join(append(reported, err, l.Close())...)
+}
+
+// openStill returns an error if there are more descriptors than before. The loop would close them in the end, but not for
+// as long as a program runs.
+func openStill(before int) error {
+	const patience = 2 * time.Second // for threads that close what nobody waits for
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		now := descriptors()
+		if now <= before {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d descriptors are left open", now-before)
+		}
+	}
+}
+
+func descriptors() int {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		panic(err)
+	}
+	return len(entries)
 }
 
 func (s *stage) run(l *asyncio.Loop, w walk, turn int, late bool, places map[string]bool) (ended bool, err error) {
