@@ -1,3 +1,5 @@
+//go:build unix
+
 package aionet_test
 
 import (
@@ -218,6 +220,7 @@ func (k *talker) String() string {
 // talk sends and receives at the same time, until both directions have ended.
 func (k *talker) talk(ctx context.Context, c net.Conn, limit time.Duration) {
 	k.began = true
+	narrow(c)
 	write := rand.New(rand.NewPCG(k.random.Uint64(), 0))
 	read := rand.New(rand.NewPCG(k.random.Uint64(), 0))
 	if !k.foreign {
@@ -242,6 +245,16 @@ func (k *talker) talk(ctx context.Context, c net.Conn, limit time.Duration) {
 		})
 		return err
 	})
+}
+
+// narrow gives c so little room that writes have to wait.
+func narrow(c net.Conn) {
+	if t, ok := c.(*aionet.TLSConn); ok {
+		c = t.NetConn()
+	}
+	if raw, err := c.(*aionet.Conn).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 8<<10) })
+	}
 }
 
 func (k *talker) write(ctx context.Context, c net.Conn, r *rand.Rand) {
