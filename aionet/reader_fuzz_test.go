@@ -56,6 +56,9 @@ func FuzzReader(f *testing.F) {
 				m.until(sep1, sep2)
 			case 2:
 				m.exactly(n)
+				if n == 42 {
+					m.exactly(5000) // straight into the result
+				}
 			case 3:
 				m.read(n)
 			case 4:

@@ -455,6 +455,25 @@ func TestReader_readThatEndsEarly_losesNothing(t *testing.T) {
 	})
 }
 
+// What came within the call that failed is kept, too.
+func TestReader_errorThatCanBeRetried_losesNothing(t *testing.T) {
+	for what, call := range map[string]func(r *aionet.Reader) error{
+		"ReadLine":         func(r *aionet.Reader) error { _, err := r.ReadLine(); return err },
+		"ReadExactly":      func(r *aionet.Reader) error { _, err := r.ReadExactly(100); return err },
+		"a long exact one": func(r *aionet.Reader) error { _, err := r.ReadExactly(100_000); return err },
+		"ReadUntil":        func(r *aionet.Reader) error { _, err := r.ReadUntil([]byte("never")); return err },
+		"ReadAll":          func(r *aionet.Reader) error { _, err := r.ReadAll(); return err },
+		"Peek":             func(r *aionet.Reader) error { _, err := r.Peek(100); return err },
+	} {
+		r := aionet.NewReader(&feed{pieces: []string{"abc", "def"}, err: errAgainLater})
+		if err := call(r); err != errAgainLater {
+			t.Errorf("%s = %v", what, err)
+		}
+		got, err := r.ReadExactly(6)
+		wantBytes(t, "after "+what, got, err, "abcdef")
+	}
+}
+
 func TestReader_twoTasksAtOnce_panics(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		a, b := pipe(t, ctx, "tcp")

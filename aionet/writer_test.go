@@ -327,6 +327,37 @@ func TestWriter_manyWrites_keepTheirOrder(t *testing.T) {
 	})
 }
 
+// The buffer must not be moved under a write that is under way.
+func TestWriter_writesWhileOneIsUnderWay_leaveThatAlone(t *testing.T) {
+	valveRun(t, func(ctx context.Context, v *valve, w *aionet.Writer) error {
+		var want bytes.Buffer
+		write := func(c byte, n int) {
+			p := bytes.Repeat([]byte{c}, n)
+			for i := range p {
+				p[i] += byte(i % 7)
+			}
+			want.Write(p)
+			_, _ = w.Write(p)
+		}
+		write('a', 40<<10)
+		turns(ctx)
+		v.let(33 << 10) // the first part, and some of the second, which waits then
+		turns(ctx)
+		for range 4 {
+			write('k', 10<<10)
+		}
+		v.let(1 << 20)
+		w.Close()
+		if err := w.WaitClosed(ctx); err != nil {
+			return err
+		}
+		if !bytes.Equal(v.got.Bytes(), want.Bytes()) {
+			t.Errorf("%d bytes arrived, want %d, or others", v.got.Len(), want.Len())
+		}
+		return nil
+	})
+}
+
 // A goroutine may write; the loop sends.
 func TestWriter_onAGoroutine_writesWithoutWaiting(t *testing.T) {
 	run(t, func(ctx context.Context) error {
