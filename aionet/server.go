@@ -238,20 +238,30 @@ func (s *Server) accept(ctx context.Context, ln *Listener) (*Conn, error) {
 	}
 }
 
-// serve runs the handler for a connection.
+// serve runs the handler for a connection, which is closed when that has returned.
 func (s *Server) serve(ln *Listener, c *Conn) {
 	conn := ln.wrap(c)
 	s.live[c] = conn
-	t := asyncio.Go(s.serving, func(ctx context.Context) error {
-		defer conn.Close()
-		if t, ok := conn.(*TLSConn); ok {
-			if err := t.HandshakeContext(ctx); err != nil {
-				return err
-			}
-		}
-		return s.handler(ctx, conn)
+	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
+	run := func(ctx context.Context) error { return s.handler(ctx, conn) }
+	if t, ok := conn.(*TLSConn); ok {
+		run = s.serveTLS(t)
+	}
+	t := asyncio.Go(s.serving, run)
+	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
+		c.Close()
+		s.served(c, t)
 	})
-	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) { s.served(c, t) })
+}
+
+func (s *Server) serveTLS(c *TLSConn) func(context.Context) error {
+	return func(ctx context.Context) error {
+		defer c.Close()
+		if err := c.HandshakeContext(ctx); err != nil {
+			return err
+		}
+		return s.handler(ctx, c)
+	}
 }
 
 func (s *Server) served(c *Conn, t *asyncio.Task[asyncio.None]) {
