@@ -238,8 +238,8 @@ func (k *talker) talk(ctx context.Context, c net.Conn, limit time.Duration) {
 	_ = asyncio.Shield(ctx, func(ctx context.Context) error {
 		_, err := asyncio.ToThread(ctx, func() (struct{}, error) {
 			var both sync.WaitGroup
-			both.Go(func() { k.write(nil, c, write) })
-			both.Go(func() { k.read(nil, c, read) })
+			both.Go(func() { k.write(context.Background(), c, write) })
+			both.Go(func() { k.read(context.Background(), c, read) })
 			both.Wait()
 			return struct{}{}, nil
 		})

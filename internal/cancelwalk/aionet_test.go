@@ -223,7 +223,7 @@ func writes(open opener) func(context.Context, *stage) error {
 			taken, err = ours.Write(data(much))
 			return err
 		}
-		s.check = func(ctx context.Context, err error) error {
+		s.check = func(ctx context.Context, _ error) error {
 			s.nudge = nil
 			all := asyncio.CreateTask(ctx, peer.all)
 			if _, err := ours.Write([]byte("the end")); err != nil {
