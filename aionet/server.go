@@ -249,14 +249,14 @@ func (s *Server) serve(ln *Listener, c *Conn) {
 	}
 	t := asyncio.Go(s.serving, run)
 	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
-		c.Close()
+		conn.Close()
 		s.served(c, t)
 	})
 }
 
 func (s *Server) serveTLS(c *TLSConn) func(context.Context) error {
 	return func(ctx context.Context) error {
-		defer c.Close()
+		defer c.Close() // which may have to wait, and is done when it comes to the other one
 		if err := c.HandshakeContext(ctx); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ type portable struct {
 	signal  chan struct{} // one token: a completion, or a wake-up
 	timer   *time.Timer
 	pending atomic.Int64 // operations under way, and completions not yet delivered
+	flushes sync.WaitGroup
 
 	mu     sync.Mutex
 	done   []completion
@@ -100,7 +101,24 @@ func (p *portable) Close() error {
 	p.closed, p.done = true, nil
 	p.mu.Unlock()
 	p.Wake()
+	p.awaitFlushes()
 	return nil
+}
+
+// awaitFlushes lets what Write took be sent before the program may end: the system has not got it yet. A peer that
+// does not read holds it up for a second, no more.
+func (p *portable) awaitFlushes() {
+	done := make(chan struct{})
+	go func() {
+		p.flushes.Wait()
+		close(done)
+	}()
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	}
 }
 
 func (p *portable) Listen(network, address string, o *Options) (Socket, error) {

@@ -140,7 +140,7 @@ func (s *netSocket) Write(p []byte) (int, error) {
 	s.out.buf = append(s.out.buf[:0], p[:min(len(p), writeBuffer)]...)
 	s.out.busy = true
 	s.p.start()
-	go s.flush()
+	s.p.flushes.Go(s.flush)
 	return len(s.out.buf), nil
 }
 
