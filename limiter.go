@@ -131,9 +131,7 @@ func (m *Limiter) serve() {
 		m.wanted -= n
 		m.loop.wake(w, nil)
 	}
-	if m.timer.index >= 0 {
-		m.loop.timers.disarm(&m.timer)
-	}
+	m.timer.disarm()
 }
 
 func (m *Limiter) arm(n int) { m.timer.arm(addTime(m.bucket.at, m.bucket.until(n))) }

@@ -145,9 +145,7 @@ func (r *race[T]) pause(ctx context.Context, delay time.Duration) error {
 			l.timers.arm(&r.timer)
 		}
 		err = w.State.wait(ctx, &r.queue, r)
-		if r.timer.index >= 0 {
-			l.timers.disarm(&r.timer)
-		}
+		r.timer.disarm()
 		if err != nil {
 			return err
 		}

@@ -23,9 +23,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	p.timer.when = addTime(l.now(), d)
 	l.timers.arm(&p.timer)
 	err = p.wait(ctx, nil, waitTimer)
-	if p.timer.index >= 0 {
-		l.timers.disarm(&p.timer)
-	}
+	p.timer.disarm()
 	return err
 }
 

@@ -99,7 +99,7 @@ func WithCancel(ctx context.Context) (context.Context, context.CancelCauseFunc) 
 
 // onLoop runs fn now if the caller is on the loop, or else soon.
 func (l *loop) onLoop(fn func()) {
-	if g := l.running(); g != 0 && l.on() {
+	if l.on() {
 		fn()
 	} else {
 		l.post(fn)
@@ -129,24 +129,18 @@ func (d *deadline) arm(now, when time.Duration) {
 	d.timer.when = when
 	switch {
 	case when == Forever:
-		d.disarm()
+		d.timer.disarm()
 	case when <= now:
-		d.disarm()
+		d.timer.disarm()
 		d.timer.due.fire(&d.timer)
 	default:
 		d.scope.loop.timers.arm(&d.timer)
 	}
 }
 
-func (d *deadline) disarm() {
-	if d.timer.index >= 0 {
-		d.scope.loop.timers.disarm(&d.timer)
-	}
-}
-
 // close leaves the scope. It may be called again.
 func (d *deadline) close() {
-	d.disarm()
+	d.timer.disarm()
 	d.scope.close()
 }
 

@@ -103,12 +103,17 @@ func (t *Timer) Stop() bool {
 		return false
 	}
 	t.loop.check("Timer.Stop")
-	active := t.queued || t.index >= 0
+	active := t.Active()
 	t.queued = false
+	t.disarm()
+	return active
+}
+
+// disarm takes the timer out of the heap, if it is there.
+func (t *Timer) disarm() {
 	if t.index >= 0 {
 		t.loop.timers.disarm(t)
 	}
-	return active
 }
 
 // Active reports whether the timer is armed and has yet to fire.
@@ -143,7 +148,7 @@ func addTime(t, d time.Duration) time.Duration {
 	if s := t + d; d <= 0 || s > t {
 		return s
 	}
-	return 1<<63 - 1
+	return Forever
 }
 
 // timerHeap is a 4-ary heap by deadline, then by the order of arming. Entries
