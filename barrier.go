@@ -142,9 +142,7 @@ func (b *Barrier) Abort() {
 // fail gives the error to everybody in line.
 func (b *Barrier) fail() {
 	b.arrived = 0
-	for b.queue.head != nil {
-		b.loop.wake(b.queue.head, ErrBrokenBarrier)
-	}
+	b.queue.fail(ErrBrokenBarrier)
 }
 
 // Parties returns how many make a round.

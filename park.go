@@ -107,6 +107,13 @@ func (q *WaitQueue) Wake(n int) int {
 // WakeAll wakes all that wait now, and returns how many it were.
 func (q *WaitQueue) WakeAll() int { return q.Wake(1<<63 - 1) }
 
+// fail lets the waits of all in line return err.
+func (q *WaitQueue) fail(err error) {
+	for q.head != nil {
+		q.first().scope.loop.wake(q.head, err)
+	}
+}
+
 // Len returns how many tasks wait. It takes time in proportion.
 func (q *WaitQueue) Len() int {
 	n := 0

@@ -248,8 +248,8 @@ func (q *queue[T]) Shutdown(immediate bool) {
 	if immediate && q.free > 0 {
 		q.drop()
 	}
-	failAll(&q.getters, ErrQueueShutDown) // they wait, so there is no item
-	failAll(&q.putters, ErrQueueShutDown)
+	q.getters.fail(ErrQueueShutDown) // they wait, so there is no item
+	q.putters.fail(ErrQueueShutDown)
 }
 
 // drop removes the items that are free.
@@ -262,13 +262,6 @@ func (q *queue[T]) drop() {
 	dropped := q.free
 	q.free = 0
 	q.done(dropped)
-}
-
-// failAll lets the waits of all in line fail.
-func failAll(line *WaitQueue, err error) {
-	for line.head != nil {
-		line.first().scope.loop.wake(line.head, err)
-	}
 }
 
 // check panics if the caller is not on the queue's loop.
