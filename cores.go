@@ -185,11 +185,7 @@ func CallOn[T any](ctx context.Context, other *Loop, fn Coroutine[T]) (T, error)
 		return s.value, s.err
 	}
 	cause := causeNow(ctx)
-	other.post(func() {
-		if s.task != nil { // it is nil only if the loop was closing
-			s.task.scope.cancel(cause)
-		}
-	})
+	s.Cancel(cause)
 	err = Shield(ctx, func(ctx context.Context) error { return s.await(ctx, w) })
 	switch {
 	case err != nil: // the caller's loop is closing

@@ -184,11 +184,12 @@ var waitSubmission Waitable = waitFor("a Submission")
 // Done returns a channel that is closed when there is a result.
 func (s *Submission[T]) Done() <-chan struct{} { return s.done }
 
-// Cancel cancels the task. It may be called on any goroutine.
-func (s *Submission[T]) Cancel() {
+// Cancel cancels the task with cause, [context.Canceled] if there is none. It may
+// be called on any goroutine.
+func (s *Submission[T]) Cancel(cause ...error) {
 	s.loop.post(func() {
 		if s.task != nil { // it is nil only if the loop was closing
-			s.task.scope.cancel(context.Canceled)
+			s.task.scope.cancel(causeOf(cause))
 		}
 	})
 }
