@@ -138,12 +138,8 @@ type plainChild struct {
 }
 
 func (t *plainChild) exec() {
-	do := t.do
+	do := t.around(t.do)
 	t.do = nil
-	if t.spec != nil && t.spec.Wrap != nil {
-		t.finish(t.spec.Wrap(&t.scope, do))
-		return
-	}
 	t.finish(do(&t.scope))
 }
 
@@ -169,15 +165,13 @@ func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 	if fn == nil {
 		panic("asyncio: Spawn: nil function")
 	}
-	t := &child[T]{Task: Task[T]{fn: fn}}
-	t.start(t, g, "Spawn", opts, callerpc.Get())
-	return &t.Task
+	return spawn(g, fn, callerpc.Get(), opts...)
 }
 
-// spawn is [Spawn] for functions of this package that were called at origin.
-func spawn[T any](g *TaskGroup, fn Coroutine[T], origin uintptr) *Task[T] {
+// spawn is [Spawn], called at origin.
+func spawn[T any](g *TaskGroup, fn Coroutine[T], origin uintptr, opts ...TaskOption) *Task[T] {
 	t := &child[T]{Task: Task[T]{fn: fn}}
-	t.start(t, g, "Spawn", nil, origin)
+	t.start(t, g, "Spawn", opts, origin)
 	return &t.Task
 }
 

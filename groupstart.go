@@ -72,11 +72,7 @@ const (
 func (t *startingChild) exec() {
 	do := t.do
 	t.do = nil
-	run := func(ctx context.Context) error { return do(ctx, t.ready) }
-	if t.spec != nil && t.spec.Wrap != nil {
-		t.finish(t.spec.Wrap(&t.scope, run))
-		return
-	}
+	run := t.around(func(ctx context.Context) error { return do(ctx, t.ready) })
 	t.finish(run(&t.scope))
 }
 

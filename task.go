@@ -104,13 +104,19 @@ type plainTask struct {
 }
 
 func (t *plainTask) exec() {
-	do := t.do
+	do := t.around(t.do)
 	t.do = nil
-	if t.spec != nil && t.spec.Wrap != nil {
-		t.finish(t.spec.Wrap(&t.scope, do))
-		return
-	}
 	t.finish(do(&t.scope))
+}
+
+// around returns do as the task is to run it. Without a Wrap that is do itself:
+// nothing more is on the stack below it.
+func (t *task) around(do func(ctx context.Context) error) func(ctx context.Context) error {
+	if t.spec == nil || t.spec.Wrap == nil {
+		return do
+	}
+	wrap := t.spec.Wrap
+	return func(ctx context.Context) error { return wrap(ctx, do) }
 }
 
 // create starts the task below ctx.
