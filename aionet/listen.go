@@ -96,7 +96,7 @@ func listen(ctx context.Context, l *asyncio.Loop, network, address string, o *op
 // preferred is the first IPv4 address, as in package net: "localhost" should be where most clients look.
 func preferred(addrs []net.Addr) net.Addr {
 	for _, a := range addrs {
-		if t, ok := a.(*net.TCPAddr); ok && t.IP.To4() != nil {
+		if isIPv4(a) {
 			return a
 		}
 	}

@@ -40,14 +40,7 @@ func listenPacket(ctx context.Context, l *asyncio.Loop, network, address string,
 	if err != nil {
 		return nil, err
 	}
-	at := addrs[0]
-	for _, a := range addrs {
-		if isIPv4(a) { // as in package net
-			at = a
-			break
-		}
-	}
-	return bindPacket(ctx, l, network, at, o)
+	return bindPacket(ctx, l, network, preferred(addrs), o)
 }
 
 // bindPacket lets package net open the socket, so that addresses mean what they mean there.
