@@ -7,11 +7,21 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // ErrWouldWait is what a Read, Write or Accept returns that would have to wait in a callback of the loop. Start a
 // task there instead.
 var ErrWouldWait = errors.New("aionet: a callback of the loop must not wait; start a task for that")
+
+// orWouldWait is what a call in a callback returns after its one try.
+func orWouldWait(err error) error {
+	if err == poller.ErrAgain {
+		return ErrWouldWait
+	}
+	return err
+}
 
 var (
 	errClosed   = net.ErrClosed

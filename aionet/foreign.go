@@ -57,33 +57,13 @@ func (c *Conn) readInCallback(p []byte) (int, error) {
 		return 0, c.fail("read", errDeadline)
 	}
 	n, err := c.sock.Read(p)
-	if err == poller.ErrAgain {
-		err = ErrWouldWait
-	}
-	return n, c.fail("read", err)
+	return n, c.fail("read", orWouldWait(err))
 }
 
 func (c *Conn) writeInCallback(p []byte) (int, error) {
-	if c.closed.Load() {
-		return 0, c.fail("write", errClosed)
+	n, err := c.tryWrite(p)
+	if err == poller.ErrAgain {
+		err = c.fail("write", ErrWouldWait)
 	}
-	if c.out.Expired() {
-		return 0, c.fail("write", errDeadline)
-	}
-	if !c.sending.TryAcquire() {
-		return 0, c.fail("write", ErrWouldWait)
-	}
-	defer c.sending.Release(c.loop)
-	done := 0
-	for done < len(p) {
-		n, err := c.sock.Write(p[done:])
-		done += n
-		if err == poller.ErrAgain {
-			err = ErrWouldWait
-		}
-		if err != nil {
-			return done, c.fail("write", err)
-		}
-	}
-	return done, nil
+	return n, err
 }

@@ -216,13 +216,6 @@ func (c *PacketConn) trySendForeign(p, oob []byte, to poller.Dest) (err error) {
 	return c.sock.Send(p, oob, to)
 }
 
-func orWouldWait(err error) error {
-	if err == poller.ErrAgain {
-		return ErrWouldWait
-	}
-	return err
-}
-
 // dest checks that a datagram may go there.
 func (c *PacketConn) dest(to net.Addr) (poller.Dest, error) {
 	switch to := to.(type) {

@@ -2,7 +2,7 @@ package aionet
 
 import "github.com/go-asyncio/asyncio/internal/poller"
 
-// tryWrite writes what there is room for, for a sendQueue over this connection. It returns poller.ErrAgain if that is not
+// tryWrite writes what there is room for, for a callback and a sendQueue over this connection. It returns poller.ErrAgain if that is not
 // all. On the loop only.
 func (c *Conn) tryWrite(p []byte) (done int, err error) {
 	if c.closed.Load() {
