@@ -128,10 +128,10 @@ func (o *tlsOptions) refuse() error {
 
 var rootsLoaded atomic.Bool
 
-// loadRoots reads the system's certificates in a thread, once. crypto/x509 would do so within the first handshake, which
-// would hold the loop for many milliseconds.
-func loadRoots(ctx context.Context) error {
-	if rootsLoaded.Load() {
+// loadRoots reads the system's certificates in a thread, once, if the handshake needs them. crypto/x509 would do so within
+// the first one, which would hold the loop for many milliseconds.
+func loadRoots(ctx context.Context, config *tls.Config, side TLSSide) error {
+	if side == ServerSide || config.RootCAs != nil || config.InsecureSkipVerify || rootsLoaded.Load() {
 		return nil
 	}
 	_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) {

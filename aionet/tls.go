@@ -34,7 +34,7 @@ type TLSConn struct {
 	tls   *tls.Conn
 
 	config                    *tls.Config
-	client                    bool
+	side                      TLSSide
 	limit                     time.Duration // for the handshake; 0: none
 	reading, writing, shaking worlds.Lock   // one at a time in crypto/tls, each with loop-aware waiting
 	shaken                    atomic.Bool
@@ -62,7 +62,7 @@ func newTLS(l *asyncio.Loop, c net.Conn, early []byte, config *tls.Config, side 
 	if config == nil {
 		config = &tls.Config{}
 	}
-	t := &TLSConn{loop: l, under: c, config: config, client: side == ClientSide}
+	t := &TLSConn{loop: l, under: c, config: config, side: side}
 	if plain, ok := c.(*Conn); ok {
 		t.out = newWriteQueue(plain)
 	} else {
@@ -112,10 +112,8 @@ func (t *TLSConn) shake(ctx context.Context) error {
 		return err
 	}
 	defer t.shaking.Release(t.loop)
-	if t.client && t.config.RootCAs == nil && !t.config.InsecureSkipVerify {
-		if err := loadRoots(ctx); err != nil {
-			return err
-		}
+	if err := loadRoots(ctx, t.config, t.side); err != nil {
+		return err
 	}
 	limit := asyncio.Forever
 	if t.limit > 0 {

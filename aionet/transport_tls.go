@@ -257,10 +257,8 @@ func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSS
 	case config.Renegotiation != tls.RenegotiateNever:
 		return errRenegotiation
 	}
-	if side == ClientSide && config.RootCAs == nil && !config.InsecureSkipVerify {
-		if err := loadRoots(ctx); err != nil {
-			return err
-		}
+	if err := loadRoots(ctx, config, side); err != nil {
+		return err
 	}
 	w := newTLSWire(t.source.Loop(), t.wire, config, side)
 	w.shutdown = o.shutdown
