@@ -313,7 +313,8 @@ func (k roomIn) WaitName() string { return "room in a " + queueKind(k).String() 
 func (k itemOf) WaitName() string { return "an item of a " + queueKind(k).String() }
 func (k workOf) WaitName() string { return "the items of a " + queueKind(k).String() + " to be done" }
 
-// fifo is a ring.
+// fifo is a ring, as the ready queue is (ring.go). One generic type for both
+// would keep the loop's push from being inlined.
 type fifo[T any] struct {
 	items []T // its length is a power of two
 	head  int
