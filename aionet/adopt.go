@@ -19,11 +19,7 @@ func Adopt(ctx context.Context, from io.Closer) (*Conn, error) {
 	if err := adoptable("Adopt", from); err != nil {
 		return nil, err
 	}
-	s, listening, err := l.Poller().Adopt(from, &optionsOf(nil).Options)
-	if err == nil && listening {
-		s.Close()
-		return nil, fmt.Errorf("aionet: Adopt: the socket listens; it was closed; use AdoptListener")
-	}
+	s, err := l.Poller().Adopt(from, false, &optionsOf(nil).Options)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: Adopt: %w", err)
 	}
@@ -39,11 +35,7 @@ func AdoptListener(ctx context.Context, from io.Closer, opts ...Option) (*Listen
 		return nil, err
 	}
 	o := optionsOf(opts)
-	s, listening, err := l.Poller().Adopt(from, &o.Options)
-	if err == nil && !listening {
-		s.Close()
-		return nil, fmt.Errorf("aionet: AdoptListener: the socket is a connection; it was closed; use Adopt")
-	}
+	s, err := l.Poller().Adopt(from, true, &o.Options)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: AdoptListener: %w", err)
 	}
@@ -93,7 +85,7 @@ func (ln *Listener) cloneOn(l *asyncio.Loop) (*Listener, error) {
 	}
 	made := ln.made
 	made.KeepFile, made.Mode = true, 0
-	s, _, err := l.Poller().Adopt(f, &made)
+	s, err := l.Poller().Adopt(f, true, &made)
 	if err != nil {
 		f.Close()
 		return nil, err

@@ -39,12 +39,8 @@ func TestAdopt_aConnectionOrAFileOfOne_worksOnTheLoop(t *testing.T) {
 				peer := server.RemoteAddr().String()
 				from := io.Closer(server)
 				if kind == "file" {
-					f, err := server.(interface{ File() (*os.File, error) }).File()
-					if err != nil {
-						return err
-					}
+					from = fileOfSocket(t, server)
 					server.Close()
-					from = f
 				}
 				c, err := aionet.Adopt(ctx, from)
 				if err != nil {
@@ -77,9 +73,7 @@ func TestAdoptListener_ofPackageNetOrAFile_servesAndRemovesItsFile(t *testing.T)
 				addr := theirs.Addr().String()
 				from := io.Closer(theirs)
 				if kind == "file" {
-					if from, err = theirs.(interface{ File() (*os.File, error) }).File(); err != nil {
-						return err
-					}
+					from = fileOfSocket(t, theirs)
 					if u, ok := theirs.(*net.UnixListener); ok {
 						u.SetUnlinkOnClose(false)
 					}
@@ -150,22 +144,56 @@ func TestAdopt_whatIsNoStreamSocket_isRefusedAndStaysOpen(t *testing.T) {
 	})
 }
 
-func TestAdopt_ofTheOtherKind_isRefused(t *testing.T) {
-	run(t, func(ctx context.Context) error {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		if _, err := aionet.Adopt(ctx, ln); err == nil || !strings.Contains(err.Error(), "AdoptListener") {
-			t.Errorf("Adopt of a listener: %v", err)
-		}
-		server, client := accepted(t, "tcp")
-		defer client.Close()
-		if _, err := aionet.AdoptListener(ctx, server); err == nil || !strings.Contains(err.Error(), "use Adopt") {
-			t.Errorf("AdoptListener of a connection: %v", err)
-		}
-		return nil
-	})
+func TestAdopt_ofTheOtherKind_isRefusedAndStaysOpen(t *testing.T) {
+	for _, kind := range []string{"of package net", "file"} {
+		onEach(t, func(t *testing.T, network string) {
+			run(t, func(ctx context.Context) error {
+				server, client := accepted(t, network)
+				defer client.Close()
+				defer server.Close()
+				theirs, err := net.Listen(network, address(t, network))
+				if err != nil {
+					return err
+				}
+				defer theirs.Close()
+				connection, listener := io.Closer(server), io.Closer(theirs)
+				if kind == "file" {
+					connection, listener = fileOfSocket(t, server), fileOfSocket(t, theirs)
+				}
+				if _, err := aionet.Adopt(ctx, listener); err == nil || !strings.Contains(err.Error(), "use AdoptListener") {
+					t.Errorf("%s: Adopt of a listener: %v", kind, err)
+				}
+				if _, err := aionet.AdoptListener(ctx, connection); err == nil || !strings.Contains(err.Error(), "use Adopt") {
+					t.Errorf("%s: AdoptListener of a connection: %v", kind, err)
+				}
+				ln, err := aionet.AdoptListener(ctx, listener) // the right call, after all
+				if err != nil {
+					return err
+				}
+				c, err := aionet.Adopt(ctx, connection)
+				if err != nil {
+					return err
+				}
+				asyncio.Go(ctx, func(ctx context.Context) error { defer c.Close(); return echo(ctx, c) })
+				_, err = asyncio.ToThread(ctx, func() (int, error) {
+					defer client.Close()
+					return 0, roundTrip(ctx, client, "hello")
+				})
+				dialed(t, ctx, network, ln.Addr().String()).Close()
+				return errors.Join(err, ln.Close())
+			})
+		})
+	}
+}
+
+// fileOfSocket returns a duplicate of the descriptor of what package net has made.
+func fileOfSocket(t *testing.T, of any) *os.File {
+	t.Helper()
+	f, err := of.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // To close a listener from another goroutine, or one of several, leaves those of its clones alone.

@@ -9,35 +9,44 @@ import (
 )
 
 // Adopt takes a connection of package net as it is, and lets that package make one of a file.
-func (p *portable) Adopt(from io.Closer, o *Options) (Socket, bool, error) {
+func (p *portable) Adopt(from io.Closer, listening bool, o *Options) (Socket, error) {
 	if f, ok := from.(*os.File); ok {
-		return p.adoptFile(f, o)
+		return p.adoptFile(f, listening, o)
 	}
 	s := newNetSocket(p)
 	switch from := from.(type) {
 	case *net.TCPConn, *net.UnixConn:
+		if err := checkKind(false, listening); err != nil {
+			return nil, err
+		}
 		s.conn = from.(net.Conn)
 		if s.remote = s.conn.RemoteAddr(); s.remote == nil {
-			return nil, false, errors.New("the socket neither listens nor is connected")
+			return nil, errors.New("the socket neither listens nor is connected")
 		}
-		return s, false, nil
+		return s, nil
 	case *net.TCPListener, *net.UnixListener:
+		if err := checkKind(true, listening); err != nil {
+			return nil, err
+		}
 		s.ln = from.(net.Listener)
 		s.local = s.ln.Addr()
 		s.file = socketFileAt(s.local)
 		if err := s.file.prepare(o); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		keepSocketFile(from)
-		return s, true, nil
+		return s, nil
 	}
-	return nil, false, notAdoptable(from)
+	return nil, notAdoptable(from)
 }
 
-func (p *portable) adoptFile(f *os.File, o *Options) (Socket, bool, error) {
-	listening, err := isListening(f)
+func (p *portable) adoptFile(f *os.File, listening bool, o *Options) (Socket, error) {
+	is, err := isListening(f)
+	if err == nil {
+		err = checkKind(is, listening)
+	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	var made io.Closer
 	if listening {
@@ -46,15 +55,25 @@ func (p *portable) adoptFile(f *os.File, o *Options) (Socket, bool, error) {
 		made, err = net.FileConn(f)
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	s, listening, err := p.Adopt(made, o)
+	s, err := p.Adopt(made, listening, o)
 	if err != nil {
 		made.Close()
-		return nil, false, err
+		return nil, err
 	}
 	f.Close()
-	return s, listening, nil
+	return s, nil
+}
+
+func checkKind(is, want bool) error {
+	switch {
+	case is && !want:
+		return errors.New("the socket listens; use AdoptListener")
+	case want && !is:
+		return errors.New("the socket is a connection; use Adopt")
+	}
+	return nil
 }
 
 func notAdoptable(from io.Closer) error {

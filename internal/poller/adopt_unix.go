@@ -14,27 +14,30 @@ import (
 )
 
 // adoptFD makes a socket of a duplicate, since what came from elsewhere is in Go's netpoller.
-func adoptFD(reg registry, from io.Closer, o *Options) (Socket, bool, error) {
+func adoptFD(reg registry, from io.Closer, listening bool, o *Options) (Socket, error) {
 	c, ok := from.(syscall.Conn)
 	if !ok {
-		return nil, false, notAdoptable(from)
+		return nil, notAdoptable(from)
 	}
 	fd, err := duplicateOf(c)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	s := newFDSocket(reg, fd)
 	err = s.identify()
+	if err == nil {
+		err = checkKind(s.listening, listening)
+	}
 	if err == nil {
 		err = s.file.prepare(o)
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, false, err
+		return nil, err
 	}
 	s.shared = true // who gave it away may have given it to others, too
 	letGo(from)
-	return s, s.listening, nil
+	return s, nil
 }
 
 func duplicateOf(c syscall.Conn) (fd int, err error) {

@@ -210,4 +210,6 @@ func (p *epoll) Dial(network string, remote net.Addr, o *Options) (Socket, error
 	return dialFD(p, network, remote, o)
 }
 
-func (p *epoll) Adopt(from io.Closer, o *Options) (Socket, bool, error) { return adoptFD(p, from, o) }
+func (p *epoll) Adopt(from io.Closer, listening bool, o *Options) (Socket, error) {
+	return adoptFD(p, from, listening, o)
+}

@@ -161,4 +161,6 @@ func (p *kqueue) Dial(network string, remote net.Addr, o *Options) (Socket, erro
 	return dialFD(p, network, remote, o)
 }
 
-func (p *kqueue) Adopt(from io.Closer, o *Options) (Socket, bool, error) { return adoptFD(p, from, o) }
+func (p *kqueue) Adopt(from io.Closer, listening bool, o *Options) (Socket, error) {
+	return adoptFD(p, from, listening, o)
+}

@@ -47,8 +47,9 @@ type Poller interface {
 	// Dial begins to connect; Socket.Connect tells how it ended.
 	Dial(network string, remote net.Addr, o *Options) (Socket, error)
 	// Adopt makes a stream socket of this poller of one that came from elsewhere: an *os.File, or a net.Conn or
-	// net.Listener of package net. It is taken over, and closed as far as it is not needed; on error it stays as it is.
-	Adopt(from io.Closer, o *Options) (s Socket, listening bool, err error)
+	// net.Listener of package net. It must be a listening one, or a connected one, as the caller says. It is taken over,
+	// and closed as far as it is not needed; on error it stays as it is.
+	Adopt(from io.Closer, listening bool, o *Options) (Socket, error)
 	// Watch watches a descriptor of any kind (a pipe, a terminal, a pidfd, a socket from elsewhere), which stays its
 	// owner's. It is errors.ErrUnsupported on systems that cannot wait for any descriptor. It may be that one is
 	// refused that is watched here already.
