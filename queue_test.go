@@ -22,23 +22,6 @@ func getter(ctx context.Context, q *asyncio.Queue[int], got *[]int) *asyncio.Tas
 	})
 }
 
-// putter starts a task that puts v.
-func putter(ctx context.Context, q *asyncio.Queue[int], v int) *asyncio.Task[asyncio.None] {
-	return asyncio.Go(ctx, func(ctx context.Context) error { return q.Put(ctx, v) })
-}
-
-// rest takes what is in the queue.
-func rest(q *asyncio.Queue[int]) []int {
-	var items []int
-	for {
-		v, err := q.TryGet()
-		if err != nil {
-			return items
-		}
-		items = append(items, v)
-	}
-}
-
 // conformance: queue-03 queue-04 queue-10 queue-11 queue-18 queue-22
 func TestQueue_tryPutAndTryGet_doWhatIsPossibleNow(t *testing.T) {
 	limited, unlimited := asyncio.NewQueue[int](2), asyncio.NewQueue[int](0)
@@ -76,7 +59,7 @@ func TestQueue_firstInFirstOut(t *testing.T) {
 			next++
 		}
 	}
-	for _, v := range rest(q) {
+	for _, v := range takeAll(q) {
 		if v != next {
 			t.Fatalf("got %d, want %d", v, next)
 		}
@@ -100,7 +83,7 @@ func TestQueue_putWaitsForRoom(t *testing.T) {
 		}
 		q.Put(ctx, 1)
 		q.Put(ctx, 2)
-		third := putter(ctx, q, 3)
+		third := putTask(ctx, q, 3)
 		letWait(t, ctx)
 		if third.Done() || q.Len() != 2 {
 			t.Errorf("put into a full queue: %v, Len %d", third, q.Len())
@@ -114,7 +97,7 @@ func TestQueue_putWaitsForRoom(t *testing.T) {
 			t.Errorf("a newcomer took the room of the putter that was woken: %v", err)
 		}
 		letWait(t, ctx)
-		if !third.Done() || fmt.Sprint(rest(q)) != "[2 3]" {
+		if !third.Done() || fmt.Sprint(takeAll(q)) != "[2 3]" {
 			t.Errorf("after the Get: %v", third)
 		}
 		unlimited := asyncio.NewQueue[int](0)
@@ -191,8 +174,8 @@ func TestQueue_oneOfSeveralGettersCancelledAfterThePuts_noItemIsLost(t *testing.
 		tasks[0].Cancel()
 		q.TryPut(3)
 		letWait(t, ctx)
-		if fmt.Sprint(append(got, rest(q)...)) != "[1 2 3]" {
-			t.Errorf("got %v, left %v", got, rest(q))
+		if fmt.Sprint(append(got, takeAll(q)...)) != "[1 2 3]" {
+			t.Errorf("got %v, left %v", got, takeAll(q))
 		}
 		return nil
 	})
@@ -204,19 +187,19 @@ func TestQueue_waitingPutters_comeInOrder_asManyAsThereIsRoom(t *testing.T) {
 		q := asyncio.NewQueue[int](2)
 		var tasks []*asyncio.Task[asyncio.None]
 		for i := range 6 {
-			tasks = append(tasks, putter(ctx, q, i))
+			tasks = append(tasks, putTask(ctx, q, i))
 		}
 		letWait(t, ctx)
-		first := rest(q) // two in one step
+		first := takeAll(q) // two in one step
 		letWait(t, ctx)
 		for i, task := range tasks {
 			if task.Done() != (i < 4) {
 				t.Errorf("putter %d: %v", i, task)
 			}
 		}
-		second := rest(q)
+		second := takeAll(q)
 		letWait(t, ctx)
-		if got := fmt.Sprint(first, second, rest(q)); got != "[0 1] [2 3] [4 5]" {
+		if got := fmt.Sprint(first, second, takeAll(q)); got != "[0 1] [2 3] [4 5]" {
 			t.Errorf("got %s", got)
 		}
 		return nil
@@ -279,12 +262,12 @@ func TestQueue_cancelledPutter_insertsNothing_andTheOthersComeInOrder(t *testing
 	run(t, func(ctx context.Context) error {
 		q := asyncio.NewQueue[int](1)
 		q.Put(ctx, 0)
-		a, b, c := putter(ctx, q, 1), putter(ctx, q, 2), putter(ctx, q, 3)
+		a, b, c := putTask(ctx, q, 1), putTask(ctx, q, 2), putTask(ctx, q, 3)
 		letWait(t, ctx)
 		b.Cancel()
 		var got []int
 		for range 3 {
-			got = append(got, rest(q)...)
+			got = append(got, takeAll(q)...)
 			letWait(t, ctx)
 		}
 		if fmt.Sprint(got) != "[0 1 3]" || a.Err() != nil || !b.Cancelled() || c.Err() != nil {
@@ -312,7 +295,7 @@ func TestQueue_putterWokenAndThenCancelled_hasPutOnce(t *testing.T) {
 		q.TryGet()
 		task.Cancel()
 		task.Await(ctx)
-		if put != nil || next != context.Canceled || !task.Cancelled() || fmt.Sprint(rest(q)) != "[1]" {
+		if put != nil || next != context.Canceled || !task.Cancelled() || fmt.Sprint(takeAll(q)) != "[1]" {
 			t.Errorf("the puts returned %v and %v", put, next)
 		}
 		return nil
@@ -370,34 +353,6 @@ func TestQueue_join(t *testing.T) {
 	})
 }
 
-func TestQueue_joinWithSeveralWorkers_waitsForTheLastItem(t *testing.T) {
-	run(t, func(ctx context.Context) error {
-		q := asyncio.NewQueue[int](0)
-		sum := 0
-		for range 5 {
-			asyncio.Go(ctx, func(ctx context.Context) error {
-				for {
-					v, err := q.Get(ctx)
-					if err != nil {
-						return err
-					}
-					asyncio.Sleep(ctx, time.Duration(v)*time.Second)
-					sum += v
-					q.TaskDone()
-				}
-			})
-		}
-		for i := range 100 {
-			q.TryPut(i)
-		}
-		err := q.Join(ctx)
-		if sum != 4950 {
-			t.Errorf("sum %d, want 4950", sum)
-		}
-		return err
-	})
-}
-
 func TestQueue_onAForeignGoroutineOrAnotherLoop_isRefused(t *testing.T) {
 	q := asyncio.NewQueue[int](0)
 	run(t, func(ctx context.Context) error {
@@ -428,7 +383,7 @@ func TestQueue_onAForeignGoroutineOrAnotherLoop_isRefused(t *testing.T) {
 		})
 		return nil
 	})
-	if got := rest(q); fmt.Sprint(got) != "[1]" { // what its loop has left
+	if got := takeAll(q); fmt.Sprint(got) != "[1]" { // what its loop has left
 		t.Errorf("left %v", got)
 	}
 }

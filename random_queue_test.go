@@ -3,8 +3,6 @@ package asyncio_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/go-asyncio/asyncio"
@@ -12,25 +10,9 @@ import (
 
 // This file has the queues of random programs.
 
-// queueOfAnyKind is what all kinds of queues have.
-type queueOfAnyKind interface {
-	Put(ctx context.Context, item int) error
-	Get(ctx context.Context) (int, error)
-	TryPut(item int) error
-	TryGet() (int, error)
-	Len() int
-	Full() bool
-	Limit() int
-	TaskDone()
-	Join(ctx context.Context) error
-	Shutdown(immediate bool)
-	All(ctx context.Context) iter.Seq2[int, error]
-	fmt.Stringer
-}
-
 // conveyor is a queue with what has to be in it.
 type conveyor struct {
-	queueOfAnyKind
+	anyQueue
 	next                      func(items []int) int // which one comes out next
 	items                     []int                 // in the order in which they were put
 	undone                    int                   // items put and not reported done
@@ -44,12 +26,12 @@ func rank(item int) int { return item / 1000 }
 func newConveyor(kind int) *conveyor {
 	switch kind {
 	case 0, 1:
-		return &conveyor{queueOfAnyKind: asyncio.NewQueue[int](kind), next: func([]int) int { return 0 }}
+		return &conveyor{anyQueue: asyncio.NewQueue[int](kind), next: func([]int) int { return 0 }}
 	case 2:
-		return &conveyor{queueOfAnyKind: asyncio.NewLifoQueue[int](2), next: func(items []int) int { return len(items) - 1 }}
+		return &conveyor{anyQueue: asyncio.NewLifoQueue[int](2), next: func(items []int) int { return len(items) - 1 }}
 	default:
 		byRank := func(a, b int) int { return rank(a) - rank(b) }
-		return &conveyor{queueOfAnyKind: asyncio.NewPriorityQueueFunc(0, byRank), next: func(items []int) int {
+		return &conveyor{anyQueue: asyncio.NewPriorityQueueFunc(0, byRank), next: func(items []int) int {
 			return slices.Index(items, slices.MinFunc(items, byRank)) // the first of equal ones
 		}}
 	}
