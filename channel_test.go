@@ -342,10 +342,7 @@ func TestRecv_onAVirtualClock_endsAtTheTimeOfItsCancellation(t *testing.T) {
 }
 
 func TestRecvAndSend_whileTheLoopEnds(t *testing.T) {
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock())
-	if err != nil {
-		t.Fatal(err)
-	}
+	loop := clockLoop(t)
 	ch := make(chan int)
 	var first, second error
 	asyncio.Go(loop.Context(), func(ctx context.Context) error {

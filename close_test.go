@@ -157,10 +157,7 @@ func TestClose_givesItsDescriptorsBack(t *testing.T) {
 }
 
 func TestClose_tasksThatNeverEnd_areUnwound(t *testing.T) {
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock())
-	if err != nil {
-		t.Fatal(err)
-	}
+	loop := clockLoop(t)
 	unwound := map[string]bool{}
 	stubborn := func(name string, wait func(ctx context.Context)) {
 		asyncio.Go(loop.Context(), func(ctx context.Context) error {

@@ -410,10 +410,7 @@ func TestCondition_deadlock_saysWhatIsWaitedFor(t *testing.T) {
 // have it, as a task that has ended kept it, is unwound.
 func TestCondition_loopClosed_leavesWaitWithTheLock_orIsUnwound(t *testing.T) {
 	for _, leaked := range []bool{false, true} {
-		loop, err := asyncio.NewLoop(asyncio.WithVirtualClock(), noReports(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		loop := clockLoop(t, noReports(t))
 		var c asyncio.Condition
 		inside, left, unwound := 0, 0, 0
 		for range 3 {

@@ -209,15 +209,11 @@ func TestRun_insideALoop_isRefused_butNotInAThread(t *testing.T) {
 }
 
 func TestLoop_Run_takesInTasksCreatedBefore(t *testing.T) {
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer loop.Close()
+	loop := clockLoop(t)
 	early := asyncio.CreateTask(loop.Context(), sleeper(1))
 	var old context.Context
 	for range 2 {
-		err = loop.Run(context.Background(), func(ctx context.Context) error {
+		err := loop.Run(context.Background(), func(ctx context.Context) error {
 			if old != nil {
 				wantErr(t, "the context of the last run", old.Err(), context.Canceled)
 				task := asyncio.Go(old, sleepFor(time.Hour))
@@ -251,10 +247,7 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 			}
 		}
 	}
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock(), noReports(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	loop := clockLoop(t, noReports(t))
 	future := asyncio.NewFuture[int](loop)
 	block := make(chan struct{})
 	defer close(block)

@@ -380,10 +380,7 @@ func TestWaitFor_misuse_isRefused(t *testing.T) {
 
 // A loop that is closed lets nobody wait any more, not even an owner.
 func TestWaitForTask_theLoopIsClosed_isUnwound(t *testing.T) {
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock())
-	if err != nil {
-		t.Fatal(err)
-	}
+	loop := clockLoop(t)
 	var got error
 	never := asyncio.NewFuture[int](loop)
 	asyncio.CreateTask(loop.Context(), func(ctx context.Context) (int, error) {
