@@ -447,6 +447,12 @@ func TestBarrier_atRandom(t *testing.T) {
 			n := 1 + rnd.IntN(4)
 			b := asyncio.NewBarrier(n)
 			resets, passed, inRound := 0, 0, map[int]bool{}
+			pass := func(index int) {
+				passed++
+				if inRound[index] = true; len(inRound) == n {
+					clear(inRound)
+				}
+			}
 			var tasks []*party
 			for range 60 {
 				tasks = append(tasks, asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
@@ -457,20 +463,13 @@ func TestBarrier_atRandom(t *testing.T) {
 					case err == nil && (before || index < 0 || index >= n || inRound[index]):
 						t.Errorf("seed %d: of %d: index %d after %v", seed, n, index, inRound)
 					case err == nil:
-						passed++
-						if inRound[index] = true; len(inRound) == n {
-							clear(inRound)
-						}
+						pass(index)
 					case err == asyncio.ErrBrokenBarrier && resets == 0:
 						t.Errorf("seed %d: broken, though nobody did it", seed)
 					}
 					if rnd.IntN(3) == 0 {
-						index, err = b.Wait(ctx)
-						if err == nil {
-							passed++
-							if inRound[index] = true; len(inRound) == n {
-								clear(inRound)
-							}
+						if index, err = b.Wait(ctx); err == nil {
+							pass(index)
 						}
 					}
 					return index, err

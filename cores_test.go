@@ -15,12 +15,8 @@ import (
 // forever waits for what never comes, and is no deadlock.
 func forever(ctx context.Context) error {
 	var never asyncio.WaitQueue
-	return never.WaitIO(ctx, waitFor("the end of the test"))
+	return never.WaitIO(ctx, why("the end of the test"))
 }
-
-type waitFor string
-
-func (w waitFor) WaitName() string { return string(w) }
 
 func TestRunLoops_eachMainRunsOnALoopOfItsOwn(t *testing.T) {
 	for n, want := range map[int]int{0: runtime.GOMAXPROCS(0), 1: 1, 5: 5} {

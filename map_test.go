@@ -100,10 +100,7 @@ func TestMap_cancelled_returnsTheCauseWhenAllHaveEnded(t *testing.T) {
 			}
 			return err
 		})
-		var timeout *asyncio.TimeoutError
-		if !errors.As(err, &timeout) {
-			t.Errorf("got %v", err)
-		}
+		wantTimeout(t, err, time.Second)
 		return nil
 	})
 }

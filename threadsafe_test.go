@@ -297,32 +297,21 @@ func TestThreadsafe_nilFunctions_panic(t *testing.T) {
 func TestRunThreadsafe_betweenLoops(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		first := asyncio.RunningLoop(ctx)
-		ready := make(chan *asyncio.Loop)
-		var end asyncio.Event
-		ended := make(chan error)
-		go func() {
-			ended <- asyncio.Run(context.Background(), func(ctx context.Context) error {
-				ready <- asyncio.RunningLoop(ctx)
-				return end.Wait(ctx)
+		withOtherLoop(t, ctx, func(second *asyncio.Loop) {
+			got := asyncio.NewFuture[int](first)
+			s := asyncio.RunThreadsafe(second, func(ctx context.Context) (int, error) {
+				first.CallSoonThreadsafe(func() { got.SetResult(42) })
+				return 43, nil
 			})
-		}()
-		second := <-ready
-		got := asyncio.NewFuture[int](first)
-		s := asyncio.RunThreadsafe(second, func(ctx context.Context) (int, error) {
-			first.CallSoonThreadsafe(func() { got.SetResult(42) })
-			return 43, nil
-		})
-		if v, err := got.Await(ctx); v != 42 || err != nil {
-			t.Errorf("got %d, %v", v, err)
-		}
-		return outside(ctx, func() {
-			if v, err := s.Wait(context.Background()); v != 43 || err != nil {
+			if v, err := got.Await(ctx); v != 42 || err != nil {
 				t.Errorf("got %d, %v", v, err)
 			}
-			second.CallSoonThreadsafe(end.Set)
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
+			wantErr(t, "outside", outside(ctx, func() {
+				if v, err := s.Wait(context.Background()); v != 43 || err != nil {
+					t.Errorf("got %d, %v", v, err)
+				}
+			}), nil)
 		})
+		return nil
 	})
 }

@@ -43,10 +43,7 @@ func TestTimeout_functionReturnsTheStandardError_givesTheTimeoutError(t *testing
 			asyncio.Sleep(ctx, time.Hour)
 			return ctx.Err()
 		})
-		var timeout *asyncio.TimeoutError
-		if !errors.As(err, &timeout) {
-			t.Errorf("got %v", err)
-		}
+		wantTimeout(t, err, time.Second)
 		return nil
 	})
 }
@@ -66,16 +63,11 @@ func TestTimeout_functionReturnsInTime_itsErrorPassesAndTheTimerIsGone(t *testin
 		wantErr(t, "wait after it", asyncio.Sleep(ctx, 2*time.Hour), nil)
 		return nil
 	})
-	loop, err := asyncio.NewLoop(asyncio.WithVirtualClock())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer loop.Close()
+	loop := clockLoop(t)
 	asyncio.Go(loop.Context(), func(ctx context.Context) error {
 		return asyncio.Timeout(ctx, time.Hour, asyncio.Yield)
 	})
-	for loop.RunOnce() {
-	}
+	runAll(loop)
 	if loop.Time() != 0 {
 		t.Errorf("a timer was left: the clock is at %v", loop.Time())
 	}
