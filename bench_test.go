@@ -258,26 +258,6 @@ func BenchmarkCondHandover(b *testing.B) {
 	all.Wait()
 }
 
-func BenchmarkQueueUncontended(b *testing.B) {
-	b.ReportAllocs()
-	asyncio.Run(context.Background(), func(ctx context.Context) error {
-		q := asyncio.NewQueue[int](1)
-		for i := range b.N {
-			q.Put(ctx, i)
-			q.Get(ctx)
-		}
-		return nil
-	}, asyncio.WithWatchdog(0))
-}
-
-func BenchmarkChannelUncontended(b *testing.B) {
-	c := make(chan int, 1)
-	for i := range b.N {
-		c <- i
-		<-c
-	}
-}
-
 func BenchmarkCallSoon(b *testing.B) {
 	b.ReportAllocs()
 	asyncio.Run(context.Background(), func(ctx context.Context) error {
