@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aioexec"
+	"github.com/go-asyncio/asyncio/aiofile"
 	"github.com/go-asyncio/asyncio/aionet"
 )
 
@@ -39,6 +40,15 @@ func status(t *testing.T, c *aioexec.Cmd) int {
 		return -int(ws.Signal())
 	}
 	return c.ProcessState.ExitCode()
+}
+
+// startReading starts c and returns what it writes.
+func startReading(ctx context.Context, c *aioexec.Cmd) (*aiofile.Pipe, error) {
+	out, err := c.StdoutPipe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return out, c.Start(ctx)
 }
 
 // gone reports whether there is no process of that number.
@@ -132,14 +142,11 @@ func TestPipes_whatIsWrittenComesBack_againAndAgain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		out, err := c.StdoutPipe(ctx)
+		out, err := startReading(ctx, c)
 		if err != nil {
 			return err
 		}
 		defer out.Close()
-		if err := c.Start(ctx); err != nil {
-			return err
-		}
 		lines := bufio.NewScanner(out)
 		for i := range 3 {
 			want := fmt.Sprint("line ", i)
@@ -221,11 +228,8 @@ func TestSignal_endsTheProcess_andThenThereIsNone(t *testing.T) {
 func TestStdoutPipe_closed_breaksTheProcessesPipe(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		c := aioexec.Command("yes")
-		out, err := c.StdoutPipe(ctx)
+		out, err := startReading(ctx, c)
 		if err != nil {
-			return err
-		}
-		if err := c.Start(ctx); err != nil {
 			return err
 		}
 		out.Close()
@@ -314,14 +318,11 @@ func TestWait_processKilledWhoseChildHoldsThePipe_ends(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		c := aioexec.Shell("sleep 1000 & echo started; wait")
 		c.Group = true
-		out, err := c.StdoutPipe(ctx)
+		out, err := startReading(ctx, c)
 		if err != nil {
 			return err
 		}
 		defer out.Close()
-		if err := c.Start(ctx); err != nil {
-			return err
-		}
 		if line, err := bufio.NewReader(out).ReadString('\n'); line != "started\n" {
 			t.Errorf("got %q, %v", line, err)
 		}
@@ -562,14 +563,11 @@ func TestSignal_processThatIsJustEnding_keepsItsStatus(t *testing.T) {
 			for range 20 {
 				g.Go(func(ctx context.Context) error {
 					c := aioexec.Command("true")
-					out, err := c.StdoutPipe(ctx)
+					out, err := startReading(ctx, c)
 					if err != nil {
 						return err
 					}
 					defer out.Close()
-					if err := c.Start(ctx); err != nil {
-						return err
-					}
 					io.ReadAll(out) // its end is near, or here and not noticed yet
 					own := context.WithoutCancel(ctx)
 					if err := asyncio.Sleep(own, time.Millisecond); err != nil {
@@ -645,8 +643,8 @@ func TestMany_atOnce_eachItsOwnOutput(t *testing.T) {
 			for i := range n {
 				g.Go(func(ctx context.Context) error {
 					want := fmt.Sprint("output of ", i)
-					out, err := communicate(ctx, aioexec.Command("cat"), want)
-					if out != want {
+					out, _, err := aioexec.Command("cat").Communicate(ctx, []byte(want))
+					if string(out) != want {
 						t.Errorf("got %q, want %q", out, want)
 					}
 					return err
@@ -697,11 +695,6 @@ func TestOutput_longErrors_beginningAndEndAreKept(t *testing.T) {
 	})
 }
 
-func communicate(ctx context.Context, c *aioexec.Cmd, input string) (string, error) {
-	out, _, err := c.Communicate(ctx, []byte(input))
-	return string(out), err
-}
-
 // What the process writes waits in the pipe while nobody reads; a Reader of the
 // smallest limit still gets all of it.
 //
@@ -709,14 +702,11 @@ func communicate(ctx context.Context, c *aioexec.Cmd, input string) (string, err
 func TestStdoutPipe_readerWithATinyLimit_readsEverything(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		c := aioexec.Shell("yes 0123456789 | head -c 1000000")
-		out, err := c.StdoutPipe(ctx)
+		out, err := startReading(ctx, c)
 		if err != nil {
 			return err
 		}
 		defer out.Close()
-		if err := c.Start(ctx); err != nil {
-			return err
-		}
 		r, n := aionet.NewReader(out, aionet.WithLimit(1)), 0
 		for buf := make([]byte, 4096); ; {
 			got, err := r.Read(buf)

@@ -48,23 +48,18 @@ func (c *Cmd) input(ctx context.Context) (io.Reader, error) {
 	if f, ok := c.Stdin.(*os.File); ok {
 		return f, nil
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	c.theirs = append(c.theirs, r)
-	p, err := c.ours(ctx, w)
+	theirs, ours, err := c.pipe(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	c.copies = append(c.copies, copying{name: "stdin", in: true, run: func() error {
-		_, err := io.Copy(p, c.Stdin)
+		_, err := io.Copy(ours, c.Stdin)
 		if errors.Is(err, syscall.EPIPE) {
 			err = nil // the process does not want more
 		}
-		return errors.Join(err, p.Close())
+		return errors.Join(err, ours.Close())
 	}})
-	return r, nil
+	return theirs, nil
 }
 
 func (c *Cmd) output(ctx context.Context, name string, to io.Writer) (io.Writer, error) {
@@ -74,31 +69,33 @@ func (c *Cmd) output(ctx context.Context, name string, to io.Writer) (io.Writer,
 	if f, ok := to.(*os.File); ok {
 		return f, nil
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	c.theirs = append(c.theirs, w)
-	p, err := c.ours(ctx, r)
+	theirs, ours, err := c.pipe(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	c.copies = append(c.copies, copying{name: name, run: func() error {
-		_, err := io.Copy(to, p)
-		return errors.Join(err, p.Close())
+		_, err := io.Copy(to, ours)
+		return errors.Join(err, ours.Close())
 	}})
-	return w, nil
+	return theirs, nil
 }
 
-// ours takes over our end of a pipe.
-func (c *Cmd) ours(ctx context.Context, f *os.File) (*aiofile.Pipe, error) {
-	p, err := aiofile.NewPipe(ctx, f)
+// pipe opens a pipe, with one end for the process, which reads or writes there, and one for us. If Start fails both
+// are closed.
+func (c *Cmd) pipe(ctx context.Context, reads bool) (theirs *os.File, ours *aiofile.Pipe, err error) {
+	r, w, err := os.Pipe()
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	c.pipes = append(c.pipes, p)
-	return p, nil
+	theirs, mine := w, r
+	if reads {
+		theirs, mine = r, w
+	}
+	if ours, err = aiofile.NewPipe(ctx, mine); err != nil {
+		return nil, nil, errors.Join(err, mine.Close(), theirs.Close())
+	}
+	c.theirs, c.pipes = append(c.theirs, theirs), append(c.pipes, ours)
+	return theirs, ours, nil
 }
 
 // beginCopies starts the coroutines that copy. The end of ctx does not reach them: a process that is asked to end may
@@ -114,16 +111,11 @@ func (c *Cmd) beginCopies(ctx context.Context) {
 // StdinPipe returns the end of a pipe to which to write what the process is to read. Close it to end that. It must be
 // called before Start, and Stdin must be nil.
 func (c *Cmd) StdinPipe(ctx context.Context) (*aiofile.Pipe, error) {
-	if c.Stdin != nil {
-		return nil, c.fail("stdin of", errors.New("the field Stdin is set already"))
+	theirs, ours, err := c.userPipe(ctx, "stdin of", c.Stdin != nil, true)
+	if err == nil {
+		c.Stdin = theirs
 	}
-	r, w, err := c.pipe("stdin of")
-	if err != nil {
-		return nil, err
-	}
-	c.Stdin = r
-	c.theirs = append(c.theirs, r)
-	return c.handed(ctx, "stdin of", w)
+	return ours, err
 }
 
 // StdoutPipe returns the end of a pipe from which to read what the process writes. It must be called before Start, and
@@ -138,30 +130,24 @@ func (c *Cmd) StderrPipe(ctx context.Context) (*aiofile.Pipe, error) {
 }
 
 func (c *Cmd) outputPipe(ctx context.Context, what string, field *io.Writer) (*aiofile.Pipe, error) {
-	if *field != nil {
-		return nil, c.fail(what, errors.New("it is set already"))
+	theirs, ours, err := c.userPipe(ctx, what, *field != nil, false)
+	if err == nil {
+		*field = theirs
 	}
-	r, w, err := c.pipe(what)
-	if err != nil {
-		return nil, err
-	}
-	*field = w
-	c.theirs = append(c.theirs, w)
-	return c.handed(ctx, what, r)
+	return ours, err
 }
 
-func (c *Cmd) pipe(what string) (r, w *os.File, err error) {
-	if c.inner != nil {
-		return nil, nil, c.fail(what, ErrStarted)
+// userPipe opens a pipe of which the user gets our end.
+func (c *Cmd) userPipe(ctx context.Context, what string, set, reads bool) (theirs *os.File, ours *aiofile.Pipe, err error) {
+	switch {
+	case set:
+		err = errors.New("the field is set already")
+	case c.inner != nil:
+		err = ErrStarted
+	default:
+		theirs, ours, err = c.pipe(ctx, reads)
 	}
-	r, w, err = os.Pipe()
-	return r, w, c.fail(what, err)
-}
-
-// handed takes over an end of a pipe that the user gets. If Start fails it is closed, too.
-func (c *Cmd) handed(ctx context.Context, what string, f *os.File) (*aiofile.Pipe, error) {
-	p, err := c.ours(ctx, f)
-	return p, c.fail(what, err)
+	return theirs, ours, c.fail(what, err)
 }
 
 func closeAll[C io.Closer](closers []C) {
