@@ -94,11 +94,13 @@ func (r *Reader) makeRoom() {
 	r.buf = r.store[:copy(r.store, r.buf)]
 }
 
+const secondRead = ": another task is waiting in a read of this Reader"
+
 // readSource reads once from the source and remembers its end. It returns nil or else io.EOF or another error, with data
 // or not.
 func (r *Reader) readSource(call string, p []byte) (int, error) {
 	if r.busy {
-		panic("aionet: Reader." + call + ": another task is waiting in a read of this Reader")
+		panic("aionet: Reader." + call + secondRead)
 	}
 	if r.err != nil || r.eof {
 		return 0, r.end()
@@ -134,7 +136,11 @@ func (r *Reader) take(n int) []byte {
 	return p
 }
 
+// drop removes the first n bytes. A read that waits adds to what is there now, so that nothing may go meanwhile.
 func (r *Reader) drop(n int) {
+	if r.busy {
+		panic("aionet: Reader" + secondRead)
+	}
 	if r.buf = r.buf[n:]; len(r.buf) > 0 {
 		return
 	}
@@ -366,11 +372,14 @@ func (r *Reader) peek(call string, n int) ([]byte, error) {
 //
 // It ends early as the source's Read does, and returns how many it dropped.
 func (r *Reader) Discard(n int) (dropped int, err error) {
+	if n < 0 {
+		return 0, fmt.Errorf("aionet: Reader.Discard: %d bytes cannot be dropped", n)
+	}
+	if r.err != nil {
+		return 0, r.err
+	}
 	for {
 		k := min(n-dropped, len(r.buf))
-		if k < 0 {
-			return 0, fmt.Errorf("aionet: Reader.Discard: %d bytes cannot be dropped", n)
-		}
 		r.drop(k)
 		if dropped += k; dropped == n || err != nil {
 			return dropped, err

@@ -368,6 +368,7 @@ func TestReader_lostConnection_isSaidBeforeWhatHadCome(t *testing.T) {
 		"ReadUntil":   func() error { _, err := r.ReadUntil([]byte("\n")); return err },
 		"ReadAll":     func() error { _, err := r.ReadAll(); return err },
 		"Read":        func() error { _, err := r.Read(make([]byte, 1)); return err },
+		"Discard":     func() error { _, err := r.Discard(1); return err },
 		"Lines": func() error {
 			for _, err := range r.Lines() {
 				return err
@@ -483,6 +484,40 @@ func TestReader_twoTasksAtOnce_panics(t *testing.T) {
 			return err
 		}
 		mustPanicWith(t, "aionet: Reader.ReadExactly: another task is waiting in a read", func() { _, _ = r.ReadExactly(3) })
+		if _, err := a.Write([]byte("line\n")); err != nil {
+			return err
+		}
+		_, err := first.Await(ctx)
+		return err
+	})
+}
+
+// What is buffered is the first one's, who waits for more to come behind it.
+func TestReader_twoTasksAtOnce_theSecondTakesNothingOfTheBuffer(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b := pipe(t, ctx, "tcp")
+		r := aionet.NewReader(b)
+		if _, err := a.Write([]byte("half a ")); err != nil {
+			return err
+		}
+		if _, err := r.Peek(len("half a ")); err != nil {
+			return err
+		}
+		first := asyncio.Go(ctx, func(context.Context) error {
+			line, err := r.ReadLine()
+			wantBytes(t, "ReadLine", line, err, "half a line\n")
+			return err
+		})
+		if err := asyncio.Yield(ctx); err != nil {
+			return err
+		}
+		for _, take := range []func(){
+			func() { _, _ = r.Read(make([]byte, 100)) },
+			func() { _, _ = r.ReadExactly(7) },
+			func() { _, _ = r.Discard(7) },
+		} {
+			mustPanicWith(t, "aionet: Reader: another task is waiting in a read", take)
+		}
 		if _, err := a.Write([]byte("line\n")); err != nil {
 			return err
 		}
