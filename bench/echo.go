@@ -13,7 +13,7 @@ message, waits for its echo and sends again. asyncio: aionet.Serve with a handle
 protocols: the callback style. With one connection the latency of waking up decides. C epoll shows what the system and the
 client allow: where it is no faster than others, they are the limit. The time of the server's core a message shows
 the difference then.`,
-	runs: 3,
+	runs: 9,
 	once: []string{netpollServer.name, pythonStreams.name, pythonProtocols.name, uvloopStreams.name, uvloopProtocols.name, nodeServer("tcp").name},
 	rows: func() []row {
 		var rows []row
@@ -24,7 +24,7 @@ the difference then.`,
 			for _, connections := range []int{1, 64, 1_000, 10_000} {
 				rows = append(rows, row{
 					fmt.Sprintf("%s, %d connections", size.name, connections),
-					underLoad(echoServers(), size.bytes, build+"echo-client", strconv.Itoa(connections), strconv.Itoa(size.bytes), brief("1", "0.2")),
+					underLoad(echoServers(), size.bytes, build+"echo-client", strconv.Itoa(connections), strconv.Itoa(size.bytes), brief("0.4", "0.2")),
 					echoMetrics(connections),
 				})
 			}

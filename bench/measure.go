@@ -49,8 +49,8 @@ const (
 	otherCore = "0"
 )
 
-// measure runs the contenders of each row in turn (A, B, C, A, B, C, ...), so that
-// a slow spell of the machine falls on all of them.
+// measure runs the contenders of each row in rounds (A, B, C, B, C, A, C, A, B, ...), so
+// that a slow spell of the machine falls on all of them, and none always comes first.
 func (p part) measure() partResult {
 	result := partResult{Date: time.Now().UTC().Format("2006-01-02 15:04 MST"), Machine: machine(), Versions: versions(p), Runs: p.runs}
 	if quick {
@@ -59,7 +59,8 @@ func (p part) measure() partResult {
 	for _, r := range p.rows() {
 		out := rowResult{What: r.what, Values: map[string]map[string][]float64{}}
 		for i := range result.Runs {
-			for _, c := range r.contenders {
+			for j := range r.contenders {
+				c := r.contenders[(i+j)%len(r.contenders)]
 				if i > 0 && slices.Contains(p.once, c.name) {
 					continue
 				}

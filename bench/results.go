@@ -77,7 +77,7 @@ func (r results) report() string {
 	return fmt.Sprintf(`# asyncio beside its peers
 
 Written by `+"`bench/run`"+`; every single run is in %s. Each number is the median of alternating
-runs; in brackets is the ratio of ours to that peer's. README.md says what is measured, and what makes it fair.
+runs; in brackets is the ratio of ours to that peer's, the median of the ratios of each round. README.md says what is measured, and what makes it fair.
 
 Targets reached: %d of %d.
 
@@ -128,26 +128,26 @@ func (r row) header() string {
 
 func (r row) line(m metric, result rowResult) string {
 	cells := []string{r.what + ", " + m.unit}
-	ours, measured := result.median(r.contenders[0].name, m.name)
+	ours := r.contenders[0].name
 	for i, c := range r.contenders {
 		value, ok := result.median(c.name, m.name)
+		ratio, compared := result.ratio(ours, c.name, m.name)
 		switch {
 		case !ok:
 			cells = append(cells, "–")
-		case i == 0 || !measured || value == 0:
+		case i == 0 || !compared:
 			cells = append(cells, number(value))
 		default:
-			cells = append(cells, fmt.Sprintf("%s (%.2f)", number(value), ours/value))
+			cells = append(cells, fmt.Sprintf("%s (%.2f)", number(value), ratio))
 		}
 	}
 	var verdicts []string
 	for _, t := range m.targets {
 		if t.of == "" {
-			verdicts = append(verdicts, t.verdict(ours, measured, m, result))
+			verdicts = append(verdicts, t.verdict(ours, m, result))
 			continue
 		}
-		value, measured := result.median(t.of, m.name)
-		verdicts = append(verdicts, t.of+" "+t.verdict(value, measured, m, result))
+		verdicts = append(verdicts, t.of+" "+t.verdict(t.of, m, result))
 	}
 	return "| " + strings.Join(append(cells, strings.Join(verdicts, "; ")), " | ") + " |\n"
 }
@@ -160,12 +160,38 @@ func (r rowResult) median(contender, metric string) (float64, bool) {
 	return median(numbers), true
 }
 
-func (t target) verdict(ours float64, measured bool, m metric, result rowResult) string {
+// ratio compares two contenders. Where both have a value of each round, that is the median of the rounds' ratios: a
+// spell in which the machine is slow falls on both of a round, but not on all rounds.
+func (r rowResult) ratio(of, to, metric string) (float64, bool) {
+	a, b := r.Values[of][metric], r.Values[to][metric]
+	if len(a) != len(b) {
+		a, b = middle(a), middle(b)
+	}
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		if b[i] != 0 {
+			ratios = append(ratios, a[i]/b[i])
+		}
+	}
+	if len(ratios) == 0 {
+		return 0, false
+	}
+	return median(ratios), true
+}
+
+// middle is the median, if there is one.
+func middle(numbers []float64) []float64 {
+	if len(numbers) == 0 {
+		return nil
+	}
+	return []float64{median(numbers)}
+}
+
+func (t target) verdict(of string, m metric, result rowResult) string {
 	against := ""
+	ours, measured := result.median(of, m.name)
 	if t.peer != "" {
-		peer, ok := result.median(t.peer, m.name)
-		measured = measured && ok
-		ours /= peer
+		ours, measured = result.ratio(of, t.peer, m.name)
 		against = " × " + t.peer
 	}
 	limit := "≤ " + number(t.atMost) + against

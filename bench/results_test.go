@@ -38,6 +38,23 @@ func TestRender_saysWhichTargetsAreReached(t *testing.T) {
 	}
 }
 
+func TestRatio_isThatOfTheRounds(t *testing.T) {
+	r := rowResult{Values: map[string]map[string][]float64{}}
+	for _, speed := range []float64{10, 1, 100} { // of the machine, in each round
+		r.add("asyncio", values{"ns": 2 * speed})
+		r.add("peer", values{"ns": speed})
+	}
+	r.add("once", values{"ns": 5})
+	for peer, want := range map[string]float64{"peer": 2, "once": 4} {
+		if got, ok := r.ratio("asyncio", peer, "ns"); got != want || !ok {
+			t.Errorf("to %s: %v, %v, want %v", peer, got, ok, want)
+		}
+	}
+	if _, ok := r.ratio("asyncio", "absent", "ns"); ok {
+		t.Error("there is a ratio to who was not measured")
+	}
+}
+
 func TestParse(t *testing.T) {
 	got, err := parse("ns 57.5\nallocs 1\n")
 	if err != nil || got["ns"] != 57.5 || got["allocs"] != 1 {
