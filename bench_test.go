@@ -310,3 +310,17 @@ func BenchmarkThreadAndBack(b *testing.B) {
 		return nil
 	})
 }
+
+func BenchmarkRunThreadsafe(b *testing.B) {
+	b.ReportAllocs()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		l := asyncio.RunningLoop(ctx)
+		_, err := asyncio.ToThread(ctx, func() (int, error) {
+			for range b.N {
+				asyncio.RunThreadsafe(l, func(context.Context) (int, error) { return 0, nil }).Wait(context.Background())
+			}
+			return 0, nil
+		})
+		return err
+	})
+}
