@@ -11,33 +11,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These make no garbage, which those of package syscall do for each address.
+// These make no garbage, which those of package syscall do for each address. What a datagram has room for is copied so soon
+// that Go's scheduler need not know of the call.
 
 func (s *fdPacket) sysRecv(fd int, p, oob []byte) (r Received, err error) {
 	var sa unix.RawSockaddrAny
+	if len(oob) == 0 {
+		return s.recvFrom(fd, p, &sa)
+	}
 	iov := unix.Iovec{Base: unsafe.SliceData(p)}
 	iov.SetLen(len(p))
 	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&sa)), Namelen: unix.SizeofSockaddrAny, Iov: &iov, Control: unsafe.SliceData(oob)}
 	msg.SetIovlen(1)
 	msg.SetControllen(len(oob))
-	n, errno := rawMsg(syscall.SYS_RECVMSG, fd, &msg, len(p), syscall.MSG_DONTWAIT|syscall.MSG_CMSG_CLOEXEC)
+	n, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)),
+		syscall.MSG_DONTWAIT|syscall.MSG_CMSG_CLOEXEC)
 	if errno != 0 {
 		return r, errno
 	}
-	r.N, r.OOBN, r.Flags = n, int(msg.Controllen), int(msg.Flags)
+	r.N, r.OOBN, r.Flags = int(n), int(msg.Controllen), int(msg.Flags)
+	s.decode(&r, &sa, msg.Namelen)
+	return r, nil
+}
+
+// recvFrom is sysRecv without control messages: recvfrom costs less than recvmsg. With MSG_TRUNC it returns how long the
+// datagram is, even where p is shorter.
+func (s *fdPacket) recvFrom(fd int, p []byte, sa *unix.RawSockaddrAny) (r Received, err error) {
+	size := uint32(unix.SizeofSockaddrAny)
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		syscall.MSG_DONTWAIT|syscall.MSG_TRUNC, uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return r, errno
+	}
+	if r.N = int(n); r.N > len(p) {
+		r.N, r.Flags = len(p), MsgTrunc
+	}
+	s.decode(&r, sa, size)
+	return r, nil
+}
+
+// decode notes where a datagram is from.
+func (s *fdPacket) decode(r *Received, sa *unix.RawSockaddrAny, size uint32) {
 	switch sa.Addr.Family {
 	case unix.AF_INET:
-		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa))
+		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
 		r.From = s.from(netip.AddrFrom4(a.Addr), swapped(a.Port), 0)
 	case unix.AF_INET6:
-		a := (*unix.RawSockaddrInet6)(unsafe.Pointer(&sa))
+		a := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
 		r.From = s.from(netip.AddrFrom16(a.Addr), swapped(a.Port), a.Scope_id)
 	case unix.AF_UNIX:
-		if n := int(msg.Namelen) - 2; n > 0 {
-			r.Name = unixName((*[108]byte)(unsafe.Pointer(&(*unix.RawSockaddrUnix)(unsafe.Pointer(&sa)).Path))[:n])
+		if n := int(size) - 2; n > 0 {
+			r.Name = unixName((*[108]byte)(unsafe.Pointer(&(*unix.RawSockaddrUnix)(unsafe.Pointer(sa)).Path))[:n])
 		}
 	}
-	return r, nil
 }
 
 // unixName makes a text of a name: a path ends at a zero byte, an abstract name begins with one.
@@ -59,19 +85,23 @@ func (s *fdPacket) sysSend(fd int, p, oob []byte, to Dest) error {
 	if err != nil {
 		return err
 	}
+	var name *unix.RawSockaddrAny
+	if size > 0 {
+		name = &sa
+	}
+	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
+	if len(oob) == 0 {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+			flags, uintptr(unsafe.Pointer(name)), uintptr(size))
+		return errnoErr(errno)
+	}
 	iov := unix.Iovec{Base: unsafe.SliceData(p)}
 	iov.SetLen(len(p))
-	msg := unix.Msghdr{Namelen: uint32(size), Iov: &iov, Control: unsafe.SliceData(oob)}
-	if size > 0 {
-		msg.Name = (*byte)(unsafe.Pointer(&sa))
-	}
+	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(name)), Namelen: uint32(size), Iov: &iov, Control: unsafe.SliceData(oob)}
 	msg.SetIovlen(1)
 	msg.SetControllen(len(oob))
-	_, errno := rawMsg(syscall.SYS_SENDMSG, fd, &msg, len(p), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
-	if errno != 0 {
-		return errno
-	}
-	return nil
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), flags)
+	return errnoErr(errno)
 }
 
 // encode returns the length of the address, 0 for none.
@@ -103,6 +133,14 @@ func (s *fdPacket) encode(sa *unix.RawSockaddrAny, to Dest) (int, error) {
 	return unix.SizeofSockaddrInet6, err
 }
 
+// errnoErr does without the interface that a zero errno would make.
+func errnoErr(errno syscall.Errno) error {
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 func networkOrder(port uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], port)
@@ -110,14 +148,3 @@ func networkOrder(port uint16) uint16 {
 }
 
 func swapped(port uint16) int { return int(networkOrder(port)) }
-
-func rawMsg(trap uintptr, fd int, msg *unix.Msghdr, size int, flags uintptr) (int, syscall.Errno) {
-	var n uintptr
-	var errno syscall.Errno
-	if size <= long {
-		n, _, errno = syscall.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(msg)), flags)
-	} else {
-		n, _, errno = syscall.Syscall(trap, uintptr(fd), uintptr(unsafe.Pointer(msg)), flags)
-	}
-	return int(n), errno
-}
