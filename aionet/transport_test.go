@@ -532,16 +532,20 @@ func TestTransport_whatIsWrittenOnResumeWhileClosing_isSent(t *testing.T) {
 		more := bytes.Repeat([]byte("more"), 1<<20)
 		r.onResume = func() {
 			r.onResume = nil
+			if n, err := r.t.Writev([]byte("in "), []byte("parts")); n != 8 || err != nil {
+				t.Errorf("Writev = %d, %v", n, err)
+			}
 			if _, err := r.t.Write(more); err != nil {
 				t.Error(err)
 			}
 		}
 		tr, peer := attach(t, ctx, network, r)
 		written := jam(t, tr)
+		tr.SetWriteBufferLimits(0, 0) // so that it resumes with nothing left, and might close in between
 		tr.Close()
 		got, err := io.ReadAll(peer)
-		if err != nil || !bytes.Equal(got, append(written, more...)) {
-			t.Errorf("the peer got %d bytes of %d, %v", len(got), len(written)+len(more), err)
+		if want := slices.Concat(written, []byte("in parts"), more); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the peer got %d bytes of %d, %v", len(got), len(want), err)
 		}
 		must(t, r.wait(ctx, "lost"))
 		if last := r.log[len(r.log)-1]; last != "lost" {

@@ -38,13 +38,16 @@ func (t *transport) Writev(parts ...[]byte) (done int, err error) {
 		total += len(p)
 	}
 	if t.unsent() == 0 && len(parts) > 1 && total <= receiveSize {
+		whole := t.hub.takeSpare()
 		for _, p := range parts {
-			t.keep(p)
+			whole = append(whole, p...)
 		}
-		if t.flush(); t.is(lost) {
-			return 0, t.err
+		n, err := t.send(whole)
+		t.hub.giveSpare(whole)
+		if err == nil {
+			err = t.mayPause()
 		}
-		return total, t.mayPause()
+		return n, err
 	}
 	for _, p := range parts {
 		n, err := t.send(p)
@@ -158,7 +161,7 @@ func (t *transport) flushed() {
 	}
 	t.dropOutput()
 	t.wakeDrained()
-	if t.is(fileOnWire | upgrading) {
+	if t.is(fileOnWire | upgrading | resuming) { // it comes again after that
 		return
 	}
 	_, isTLS := t.wire.(*tlsWire)
