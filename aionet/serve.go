@@ -2,8 +2,13 @@ package aionet
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"time"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // A Handler serves one connection, in a task of its own. The connection is closed when it returns.
@@ -28,7 +33,75 @@ func Serve(ctx context.Context, ln *Listener, handler Handler, opts ...ServeOpti
 	return s.ServeForever(ctx)
 }
 
-// A ServeOption changes how a [Server] and Serve work.
+// handlers are the clients of a Server that runs a handler for each.
+type handlers struct {
+	server  *Server
+	handler Handler
+	live    map[*Conn]net.Conn // as its handler has it, perhaps with TLS around; nil: the server has closed it
+}
+
+// serve runs the handler for a connection, which is closed when that has returned.
+func (h *handlers) serve(ln *Listener, sock poller.Socket) {
+	c, err := newConn(ln.loop, ln.network, sock)
+	if err != nil {
+		return // the loop has ended
+	}
+	conn := ln.wrap(c)
+	h.live[c] = conn
+	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
+	run := func(ctx context.Context) error { return h.handler(ctx, conn) }
+	if t, ok := conn.(*TLSConn); ok {
+		run = h.serveTLS(t)
+	}
+	t := asyncio.Go(h.server.serving, run)
+	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
+		conn.Close()
+		h.served(c, t)
+	})
+}
+
+func (h *handlers) serveTLS(c *TLSConn) func(context.Context) error {
+	return func(ctx context.Context) error {
+		defer c.Close() // which may have to wait, and is done when it comes to the other one
+		if err := c.HandshakeContext(ctx); err != nil {
+			return err
+		}
+		return h.handler(ctx, c)
+	}
+}
+
+func (h *handlers) served(c *Conn, t *asyncio.Task[asyncio.None]) {
+	closed := h.live[c] == nil
+	delete(h.live, c)
+	// What a handler makes of our closing its connection is no news.
+	ours := errors.Is(t.Err(), ErrServerClosed) || closed && errors.Is(t.Err(), net.ErrClosed)
+	if err := t.Err(); err != nil && !t.Cancelled() && !ours {
+		h.server.report(fmt.Sprintf("serving %s %s failed", c.network, addrString(c.RemoteAddr())), err)
+	}
+	h.server.ended()
+}
+
+func (h *handlers) count() int { return len(h.live) }
+
+func (h *handlers) stop() {} // their tasks are cancelled by their context
+
+func (h *handlers) close() {
+	for c, conn := range h.live {
+		if conn != nil {
+			h.live[c] = nil
+			conn.Close()
+		}
+	}
+}
+
+func (h *handlers) abort() {
+	for c := range h.live {
+		h.live[c] = nil
+		c.Abort()
+	}
+}
+
+// A ServeOption changes how a [Server] works, and so Serve and [ServeProtocol].
 type ServeOption func(*Server)
 
 // WithDrain lets connections go on for up to d after the server is closed, or Serve's context has ended; then they are
@@ -46,7 +119,7 @@ func WithMaxConnections(n int) ServeOption {
 }
 
 // WithAbortAfter sets how long a handler may go on after it was cancelled before its connection is reset, which ends a
-// clean-up that waits for its peer; 5 s without it.
+// clean-up that waits for its peer; 5 s without it. For a protocol it is how long what it wrote may still be sent.
 func WithAbortAfter(d time.Duration) ServeOption {
 	return func(s *Server) { s.abortAfter = d }
 }

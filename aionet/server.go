@@ -17,7 +17,8 @@ import (
 var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClosed)
 
 // A Server accepts connections from one or more listeners, and runs a handler for each in a task of its own
-// (asyncio's Server). [Serve] is one for a single listener in one call.
+// (asyncio's Server), or gives each to a [Protocol] ([NewProtocolServer]). [Serve] and [ServeProtocol] are one for a
+// single listener in one call.
 //
 //	s := aionet.NewServer(ctx, handler, aionet.WithMaxConnections(1000), aionet.WithDrain(10*time.Second))
 //	if err := s.AddListener(ln, another); err != nil {
@@ -34,20 +35,20 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 // A server ends in up to four steps. It stops accepting. It lets the handlers finish, for as long as [WithDrain] says;
 // [Idle] lets those end at once that have nothing to finish. It cancels those that are left. And it resets the
 // connections of those that do not end even then ([WithAbortAfter]). [Server.ServeForever] and [Server.Shutdown] take
-// all steps and return when the last handler has; [Server.Close] takes the first one only.
+// all steps and return when the last handler has; [Server.Close] takes the first one only. With protocols a connection
+// ends with ConnectionLost, and in place of being cancelled its transport is closed: what was written is still sent.
 //
 // A Server belongs to its loop: its methods panic elsewhere. The memory of one connection is that of a task and its
-// Conn.
+// Conn, or that of a Transport.
 type Server struct {
 	loop       *asyncio.Loop
 	ctx        context.Context // below it Start's task runs
-	handler    Handler
 	drain      time.Duration
 	abortAfter time.Duration
 	most       int // connections at once; 0: any number
 
+	clients       clients
 	listeners     []*Listener
-	live          map[*Conn]net.Conn // as its handler has it, perhaps with TLS around; nil: the server has closed it
 	idle          map[*idleBlock]struct{}
 	started       bool
 	owned         bool // ServeForever is under way
@@ -62,6 +63,15 @@ type Server struct {
 	changed       asyncio.WaitQueue // who waits for the end, or a part of it
 }
 
+// clients are a server's connections, and what serves them: handlers or protocols. Whoever ends one calls Server.ended.
+type clients interface {
+	serve(ln *Listener, s poller.Socket)
+	count() int
+	stop() // the context of those that are left has ended
+	close()
+	abort()
+}
+
 // abortAfter is how long a cancelled handler may take to clean up, if nobody says.
 const abortAfter = 5 * time.Second
 
@@ -73,8 +83,13 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 	if handler == nil {
 		panic("aionet: NewServer: nil handler")
 	}
-	s := &Server{loop: asyncio.RunningLoop(ctx), ctx: ctx, handler: handler, abortAfter: abortAfter}
-	s.live, s.idle = map[*Conn]net.Conn{}, map[*idleBlock]struct{}{}
+	s := newServer(ctx, opts)
+	s.clients = &handlers{server: s, handler: handler, live: map[*Conn]net.Conn{}}
+	return s
+}
+
+func newServer(ctx context.Context, opts []ServeOption) *Server {
+	s := &Server{loop: asyncio.RunningLoop(ctx), ctx: ctx, abortAfter: abortAfter, idle: map[*idleBlock]struct{}{}}
 	for _, set := range opts {
 		set(s)
 	}
@@ -193,11 +208,11 @@ func (s *Server) drop(ln *Listener, err error) {
 func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 	pause := time.Duration(0)
 	for {
-		c, err := s.accept(ctx, ln)
+		sock, err := s.accept(ctx, ln)
 		switch {
 		case err == nil:
 			pause = 0
-			s.serve(ln, c)
+			s.clients.serve(ln, sock)
 			continue
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, asyncio.ErrLoopClosed):
 			return nil
@@ -218,62 +233,27 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 
 // accept takes a connection only when there is room for it. It looks for room after each wait: other listeners may have
 // taken it.
-func (s *Server) accept(ctx context.Context, ln *Listener) (*Conn, error) {
+func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error) {
 	for {
-		for s.most > 0 && len(s.live) >= s.most {
+		for s.most > 0 && s.clients.count() >= s.most {
 			if err := s.room.WaitIO(ctx, (*roomWait)(s)); err != nil {
 				return nil, err
 			}
 		}
 		sock, err := ln.tryAccept(ctx)
-		if err == nil {
-			return newConn(s.loop, ln.network, sock)
-		}
 		if err == poller.ErrAgain {
 			err = ln.waitAccept(ctx)
 		}
-		if err != nil {
-			return nil, err
+		if sock != nil || err != nil {
+			return sock, err
 		}
 	}
 }
 
-// serve runs the handler for a connection, which is closed when that has returned.
-func (s *Server) serve(ln *Listener, c *Conn) {
-	conn := ln.wrap(c)
-	s.live[c] = conn
-	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
-	run := func(ctx context.Context) error { return s.handler(ctx, conn) }
-	if t, ok := conn.(*TLSConn); ok {
-		run = s.serveTLS(t)
-	}
-	t := asyncio.Go(s.serving, run)
-	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
-		conn.Close()
-		s.served(c, t)
-	})
-}
-
-func (s *Server) serveTLS(c *TLSConn) func(context.Context) error {
-	return func(ctx context.Context) error {
-		defer c.Close() // which may have to wait, and is done when it comes to the other one
-		if err := c.HandshakeContext(ctx); err != nil {
-			return err
-		}
-		return s.handler(ctx, c)
-	}
-}
-
-func (s *Server) served(c *Conn, t *asyncio.Task[asyncio.None]) {
-	closed := s.live[c] == nil
-	delete(s.live, c)
-	// What a handler makes of our closing its connection is no news.
-	ours := errors.Is(t.Err(), ErrServerClosed) || closed && errors.Is(t.Err(), net.ErrClosed)
-	if err := t.Err(); err != nil && !t.Cancelled() && !ours {
-		s.report(fmt.Sprintf("serving %s %s failed", c.network, addrString(c.RemoteAddr())), err)
-	}
+// ended is told that a connection has.
+func (s *Server) ended() {
 	s.room.WakeAll() // not each listener has a connection for it
-	if s.closed && len(s.live) == 0 {
+	if s.closed && s.clients.count() == 0 {
 		s.changed.WakeAll()
 	}
 }
@@ -315,6 +295,7 @@ func (s *Server) finish(ctx context.Context) {
 // end cancels what still runs, and waits for it however long that takes.
 func (s *Server) end(ctx context.Context) {
 	s.stopServing(cmp.Or(s.cause, ErrServerClosed))
+	s.clients.stop()
 	_ = asyncio.Shield(ctx, func(ctx context.Context) error {
 		if asyncio.Timeout(ctx, s.abortAfter, s.WaitClosed) == nil {
 			return nil
@@ -328,7 +309,7 @@ func (s *Server) end(ctx context.Context) {
 // first, it returns the cause.
 func (s *Server) WaitClosed(ctx context.Context) error {
 	s.check("WaitClosed")
-	return s.wait(ctx, func() bool { return s.closed && len(s.live) == 0 })
+	return s.wait(ctx, func() bool { return s.closed && s.clients.count() == 0 })
 }
 
 func (s *Server) wait(ctx context.Context, until func() bool) error {
@@ -341,31 +322,24 @@ func (s *Server) wait(ctx context.Context, until func() bool) error {
 }
 
 // CloseClients closes every connection there is now: what has been written is still sent, and each handler finds its
-// connection closed. The server goes on.
+// connection closed, each protocol has its ConnectionLost. The server goes on.
 func (s *Server) CloseClients() {
 	s.check("CloseClients")
-	for c, conn := range s.live {
-		if conn != nil {
-			s.live[c] = nil
-			conn.Close()
-		}
-	}
+	s.clients.close()
 }
 
-// AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read.
+// AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read; protocols'
+// transports it aborts.
 func (s *Server) AbortClients() {
 	s.check("AbortClients")
-	for c := range s.live {
-		s.live[c] = nil
-		c.Abort()
-	}
+	s.clients.abort()
 }
 
 // IsServing reports whether the server accepts connections.
 func (s *Server) IsServing() bool { return s.started && !s.closed }
 
-// Connections returns how many handlers run.
-func (s *Server) Connections() int { return len(s.live) }
+// Connections returns how many handlers run, or how many connections have protocols or are in TLS's handshake.
+func (s *Server) Connections() int { return s.clients.count() }
 
 // Addrs returns the addresses of the listeners, none after Close.
 func (s *Server) Addrs() []net.Addr {
@@ -392,7 +366,7 @@ func (s *Server) String() string {
 	for i, a := range s.Addrs() {
 		at += [2]string{" on ", ", "}[min(i, 1)] + a.Network() + " " + addrString(a)
 	}
-	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, len(s.live))
+	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.clients.count())
 }
 
 // WaitName says what a task waits for.

@@ -104,9 +104,9 @@ type transport struct {
 	next, prev *transport // in hub
 	wire       wire
 	proto      Protocol
-	server     *protocolServer // whose it is; nil: nobody's
-	rare       *rare           // nil until needed
-	out        []byte          // out[sent:] is yet to be sent
+	served     *protocols // of a server; nil: it has none
+	rare       *rare      // nil until needed
+	out        []byte     // out[sent:] is yet to be sent
 	sent       int
 	low, high  int32
 	err        error // for ConnectionLost
@@ -182,8 +182,8 @@ func (t *transport) discard() {
 	t.state |= closing | lost | gone
 	t.hub.remove(t)
 	t.wire.Close()
-	if t.server != nil {
-		t.server.lost()
+	if t.served != nil {
+		t.served.lost()
 	}
 }
 
@@ -405,8 +405,8 @@ func (t *transport) end() {
 	defer func() {
 		t.wire.Close()
 		t.proto = nil
-		if t.server != nil {
-			t.server.lost()
+		if t.served != nil {
+			t.served.lost()
 		}
 	}()
 	p.ConnectionLost(t.err)
