@@ -54,7 +54,7 @@ func (q *writeQueue) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		err = errTruncated
 	}
-	if err == nil || err == errTruncated || final(err) {
+	if err == nil || final(err) {
 		return n, err
 	}
 	return n, &temporary{err}
@@ -63,7 +63,7 @@ func (q *writeQueue) Read(p []byte) (int, error) {
 // final reports whether the connection is broken, in contrast to a wait that was.
 func final(err error) bool {
 	_, broken := errors.AsType[syscall.Errno](err)
-	return broken || errors.Is(err, net.ErrClosed)
+	return broken || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF) || isTLSError(err)
 }
 
 // Write never waits, in either world.
@@ -260,7 +260,7 @@ func (q *writeQueue) waitClosed(ctx context.Context) error {
 	for !q.closed.Load() {
 		if err := q.writers.WaitIO(ctx, (*writeWait)(q.Conn)); err != nil {
 			if q.isClosing() {
-				q.end()
+				q.cut(err)
 			}
 			return err
 		}
@@ -271,6 +271,14 @@ func (q *writeQueue) waitClosed(ctx context.Context) error {
 }
 
 func (q *writeQueue) setLinger(d time.Duration) { q.limit = d }
+
+// cut closes without what is queued, of which nobody is told: who wrote it is closing.
+func (q *writeQueue) cut(error) {
+	q.mu.Lock()
+	q.closing = true
+	q.mu.Unlock()
+	q.end()
+}
 
 func (q *writeQueue) end() {
 	if q.linger != nil {

@@ -357,7 +357,13 @@ func TestReader_readExactly_ofAHugeNumber_makesNoRoomForIt(t *testing.T) {
 
 // conformance: stream-reader-07 stream-reader-17 stream-reader-30 stream-reader-31
 func TestReader_lostConnection_isSaidBeforeWhatHadCome(t *testing.T) {
-	source := &feed{pieces: []string{"some data\n"}, err: fmt.Errorf("read: %w", syscall.ECONNRESET)}
+	for _, cause := range []error{syscall.ECONNRESET, io.ErrUnexpectedEOF} { // a reset; TLS that was cut off
+		testLostReader(t, cause)
+	}
+}
+
+func testLostReader(t *testing.T, cause error) {
+	source := &feed{pieces: []string{"some data\n"}, err: fmt.Errorf("read: %w", cause)}
 	r := aionet.NewReader(source)
 	if r.Err() != nil {
 		t.Errorf("Err = %v", r.Err())
@@ -376,14 +382,14 @@ func TestReader_lostConnection_isSaidBeforeWhatHadCome(t *testing.T) {
 			return nil
 		},
 	} {
-		if _, err := r.ReadExactly(100); !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := r.ReadExactly(100); !errors.Is(err, cause) {
 			t.Errorf("the read that met it = %v", err)
 		}
-		if err := call(); !errors.Is(err, syscall.ECONNRESET) {
+		if err := call(); !errors.Is(err, cause) {
 			t.Errorf("%s = %v", what, err)
 		}
 	}
-	if !errors.Is(r.Err(), syscall.ECONNRESET) {
+	if !errors.Is(r.Err(), cause) {
 		t.Errorf("Err = %v", r.Err())
 	}
 	if p, err := r.Peek(r.Buffered()); string(p) != "some data\n" || err != nil {

@@ -29,6 +29,8 @@ type carrier interface {
 	len() int // bytes that are queued
 	// waitClosed waits until the connection below is closed, or cuts it off when ctx ends.
 	waitClosed(ctx context.Context) error
+	// cut closes at once, without what is queued.
+	cut(err error)
 	limitWrites(deadline time.Time) error
 	setLinger(d time.Duration)
 	// fail wraps an error for the user.

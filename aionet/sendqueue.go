@@ -335,10 +335,7 @@ func (q *sendQueue) close(limit time.Duration) {
 	}
 	end := func() {
 		if q.send(); limit > 0 && !q.isClosed() {
-			q.linger = q.loop.CallLater(limit, func() {
-				q.fail(errLinger)
-				q.settle()
-			})
+			q.linger = q.loop.CallLater(limit, func() { q.cut(errLinger) })
 		}
 	}
 	if q.loop.OnLoop() {
@@ -354,8 +351,7 @@ func (q *sendQueue) waitClosed(ctx context.Context) error {
 	for !q.isClosed() {
 		if err := q.waiting.Wait(ctx, q); err != nil {
 			if q.isClosing() {
-				q.fail(err)
-				q.settle()
+				q.cut(err)
 			}
 			return err
 		}
@@ -368,6 +364,18 @@ func (q *sendQueue) waitClosed(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.err
+}
+
+// cut closes the connection without what has not been sent, and so without a goodbye of TLS. On the loop only.
+func (q *sendQueue) cut(err error) {
+	q.close(0)
+	if !q.isClosed() {
+		q.fail(err)
+		if t, ok := q.conn.(*TLSConn); ok {
+			t.cut(err)
+		}
+	}
+	q.settle()
 }
 
 var errLinger = errors.New("the peer did not take what was left at Close in time")

@@ -257,6 +257,12 @@ func (t *TLSConn) Close() error {
 	return t.closeErr
 }
 
+// cut closes the connection without a goodbye, as something is missing.
+func (t *TLSConn) cut(err error) {
+	t.closing.Do(func() {})
+	t.out.cut(err)
+}
+
 // waitClosed waits until the connection below is closed, and returns why not all was sent. A goodbye that did not reach
 // the peer is no loss: it may have gone by then.
 func (t *TLSConn) waitClosed(ctx context.Context) error {

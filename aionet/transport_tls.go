@@ -313,7 +313,7 @@ func isTLSError(err error) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
+	if isAlert(err) {
 		return true
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -321,4 +321,11 @@ func isTLSError(err error) bool {
 	}
 	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
 	return ok
+}
+
+// isAlert reports whether err is an alert of TLS, ours or the peer's. crypto/tls hides its type, and shows it only as the
+// operation of a net.OpError, which may be inside another.
+func isAlert(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && (e.Op == "remote error" || e.Op == "local error" || isAlert(e.Err))
 }

@@ -457,6 +457,29 @@ func TestTransportTLS_garbageAndTruncation_areErrorsOfTheConnection(t *testing.T
 	}
 }
 
+// In TLS 1.3 a server says only after the client's handshake that it wants a certificate.
+func TestTransportTLS_peersAlert_isToldQuietly(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		reported := reports(ctx)
+		r := &recorder{}
+		ours, theirs := pipe(t, ctx, "tcp")
+		config := serverConfig()
+		config.ClientAuth = tls.RequireAnyClientCert
+		shaking := asyncio.Go(ctx, aionet.TLSServer(theirs, config).HandshakeContext)
+		_, err := aionet.NewTransportTLS(ctx, ours, clientConfig(), aionet.ClientSide, r)
+		must(t, err)
+		must(t, r.wait(ctx, "lost"))
+		r.want(t, "made lost")
+		if r.err == nil || !strings.Contains(r.err.Error(), "certificate required") || len(*reported) != 0 {
+			t.Errorf("told %v, reported %q", r.err, *reported)
+		}
+		if _, err := shaking.Await(ctx); err == nil {
+			t.Error("the server did without a certificate")
+		}
+		return nil
+	})
+}
+
 // A peer that asks for key updates and does not read may not stop us from reading, nor make us keep answers for ever.
 func TestTransportTLS_keyUpdatesWhileNothingCanBeSent(t *testing.T) {
 	run(t, func(ctx context.Context) error {

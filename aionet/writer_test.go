@@ -575,3 +575,32 @@ func TestWriter_writeAndDrain_allocateNextToNothing(t *testing.T) {
 		return nil
 	})
 }
+
+// What was cut off has not ended, and the peer can tell.
+func TestWriter_overTLS_thatIsCutOff_saysNoGoodbye(t *testing.T) {
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"ours":            func(c net.Conn) net.Conn { return c },
+		"somebody else's": func(c net.Conn) net.Conn { return wrapped{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(ctx context.Context) error {
+				a, b := pipe(t, ctx, "tcp")
+				c, s := startBoth(t, ctx, wrap(a), b, clientConfig(), serverConfig())
+				w := aionet.NewWriter(ctx, c)
+				w.Write(make([]byte, 16<<20))
+				w.Close()
+				if err := asyncio.Timeout(ctx, 0, w.WaitClosed); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("WaitClosed = %v", err)
+				}
+				turns(ctx)
+				if tasks := asyncio.AllTasks(asyncio.RunningLoop(ctx)); len(tasks) != 1 {
+					t.Errorf("tasks are left: %v", tasks)
+				}
+				if n, err := io.Copy(io.Discard, s); n >= 16<<20 || !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("the peer got %d bytes, and %v", n, err)
+				}
+				return nil
+			})
+		})
+	}
+}
