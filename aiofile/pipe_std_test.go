@@ -74,6 +74,20 @@ func TestOpenPTY_readAndWrittenAtOnce(t *testing.T) {
 	})
 }
 
+// A thread in a call that blocks could not be taken back, and would keep the terminal from hanging up.
+func TestOpenPTY_primary_doesNotBlock(t *testing.T) {
+	withLoop(t, func(ctx context.Context) error {
+		primary, _ := openPTY(t, ctx)
+		rc, err := primary.SyscallConn()
+		must(t, err)
+		return rc.Control(func(fd uintptr) {
+			if flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+				t.Errorf("the flags are %#x, %v", flags, err)
+			}
+		})
+	})
+}
+
 func TestNewPipe_terminal_isOpenedAnewAndKeepsItsFlags(t *testing.T) {
 	withLoop(t, func(ctx context.Context) error {
 		primary, secondary := openPTY(t, ctx)

@@ -22,3 +22,5 @@ func isAgain(error) bool { return false }
 
 // doesNotBlock is what no descriptor does that the poller could wait for.
 func doesNotBlock(int) bool { return false }
+
+func setNonblock(int) error { return nil }

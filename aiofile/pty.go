@@ -23,7 +23,11 @@ func OpenPTY(ctx context.Context) (primary *Pipe, secondary *os.File, err error)
 	if err != nil {
 		return nil, nil, fmt.Errorf("aiofile: open a pseudo-terminal: %w", err)
 	}
-	if primary, err = NewPipe(ctx, f); err != nil {
+	// Nobody shares it. A write to one that blocks might wait for ever, as poll promises room for no more than a byte.
+	if err = withDescriptor(f, setNonblock); err == nil {
+		primary, err = NewPipe(ctx, f)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, f.Close(), secondary.Close())
 	}
 	return primary, secondary, nil
