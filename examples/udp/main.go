@@ -5,7 +5,8 @@
 //   - One socket and one coroutine serve any number of clients; nothing needs a lock, since nothing else runs on the
 //     loop between two waits.
 //   - Each entry has a timer of the loop's, which costs no goroutine and no coroutine.
-//   - A second coroutine prints statistics now and then; Ctrl-C ends both, and the last numbers are printed.
+//   - A second coroutine prints statistics now and then.
+//   - SIGTERM or Ctrl-C lets it answer what has been asked, and prints the last numbers; a second one ends it at once.
 //   - What cannot be answered (a datagram that is too large, an address that is gone) is counted and does not end
 //     the service. That is how UDP wants it: who gets no answer asks again.
 //
@@ -37,14 +38,17 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
 )
 
-// largest is the largest question; it fits into one packet of any network.
-const largest = 1200
+const (
+	largest = 1200                   // bytes of a question; it fits into one packet of any network
+	linger  = 100 * time.Millisecond // for questions that are on their way at the end
+)
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:5300", "address to serve")
@@ -53,24 +57,34 @@ func main() {
 	flag.Parse()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		return serve(ctx, *listen, *ttl, *every, os.Stdout)
-	})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	}, asyncio.WithInterrupt(false))
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// serve answers until ctx ends. It prints its address first, then statistics.
+// serve answers until ctx ends or a signal says so. It prints its address first, then statistics.
 func serve(ctx context.Context, listen string, ttl, every time.Duration, out io.Writer) error {
 	c, err := aionet.ListenPacket(ctx, "udp", listen)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	s := &store{loop: asyncio.RunningLoop(ctx), ttl: ttl, entries: make(map[string]*entry)}
+	loop := asyncio.RunningLoop(ctx)
+	stop := func(os.Signal) {
+		loop.RemoveSignalHandler(os.Interrupt) // the next one ends the process
+		loop.RemoveSignalHandler(syscall.SIGTERM)
+		_ = c.SetReadDeadline(loop.Now().Add(linger)) // fails if the socket is closed
+	}
+	if err := errors.Join(loop.AddSignalHandler(os.Interrupt, stop), loop.AddSignalHandler(syscall.SIGTERM, stop)); err != nil {
+		return err
+	}
+	s := &store{loop: loop, ttl: ttl, entries: make(map[string]*entry)}
 	fmt.Fprintln(out, "serving", c.LocalAddr())
 	defer func() { fmt.Fprintln(out, s.stats()) }()
 	return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
-		g.Go(func(ctx context.Context) error { return s.report(ctx, every, out) })
+		reporting := g.Go(func(ctx context.Context) error { return s.report(ctx, every, out) })
+		defer reporting.Cancel()
 		return s.answerAll(ctx, c)
 	})
 }
@@ -87,13 +101,16 @@ type entry struct {
 	timer *asyncio.Timer
 }
 
-// answerAll ends with ctx, or if the socket breaks.
+// answerAll ends with ctx, at the deadline, or if the socket breaks.
 func (s *store) answerAll(ctx context.Context, c *aionet.PacketConn) error {
 	buf := make([]byte, largest+1) // one more, to see what is too large
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buf)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return err

@@ -1,14 +1,21 @@
+//go:build unix
+
 package main
 
 import (
+	"bufio"
 	"context"
-	"errors"
+	"fmt"
+	"net"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/leakcheck"
 )
 
 // asks is a client that sends each argument after the address as a datagram, and prints the answers.
@@ -24,38 +31,62 @@ for question in sys.argv[2:]:
         sys.stdout.write(s.recv(2000).decode())
 `
 
-// output is what the service prints.
-type output struct {
-	lines chan string
+// The test binary is the command when this is set.
+const asCommand = "UDP_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	leakcheck.Main(m)
 }
 
-func (o output) Write(p []byte) (int, error) {
-	o.lines <- string(p)
-	return len(p), nil
+// process is the program in a process of its own.
+type process struct {
+	*exec.Cmd
+	addr string
+	out  *bufio.Reader
 }
 
-// serving runs the service while body runs in a thread, and returns the last line that the service printed.
-func serving(t *testing.T, body func(addr string)) string {
+func start(t *testing.T) *process {
 	t.Helper()
-	out := output{make(chan string, 100)}
-	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		server := asyncio.Go(ctx, func(ctx context.Context) error {
-			return serve(ctx, "127.0.0.1:0", time.Hour, time.Hour, out)
-		})
-		_, err := asyncio.ToThread(ctx, func() (struct{}, error) {
-			body(strings.TrimSpace(strings.TrimPrefix(<-out.lines, "serving ")))
-			return struct{}{}, nil
-		})
-		server.Cancel()
-		if _, ended := server.Await(ctx); !errors.Is(ended, context.Canceled) {
-			t.Errorf("the service ended with %v", ended)
-		}
-		return err
-	})
+	cmd := exec.Command(os.Args[0], "-listen", "127.0.0.1:0", "-stats", "1h")
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd.Stderr = os.Stderr
+	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return <-out.lines
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	out := bufio.NewReader(pipe)
+	line, err := out.ReadString('\n')
+	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "serving ")
+	if !ok {
+		t.Fatalf("the program says %q, %v", line, err)
+	}
+	return &process{cmd, addr, out}
+}
+
+func (p *process) signal(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if err := p.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends expects the program to end well, with the last line.
+func (p *process) ends(t *testing.T, last string) {
+	t.Helper()
+	if line, err := p.out.ReadString('\n'); line != last+"\n" {
+		t.Errorf("printed %q, %v at the end", line, err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
 }
 
 func TestService_answersARealClient(t *testing.T) {
@@ -63,17 +94,41 @@ func TestService_answersARealClient(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no python3 to ask with")
 	}
-	last := serving(t, func(addr string) {
-		questions := []string{"get colour", "set colour light blue", "get colour\n", "del colour", "del colour", "what?", strings.Repeat("x", 1201), "stats"}
-		out, err := exec.Command(python, append([]string{"-c", asks, addr}, questions...)...).CombinedOutput()
-		want := "none\nok\nvalue light blue\nok\nnone\n" +
-			"error: set NAME VALUE, get NAME, del NAME, time or stats\nstats 8 asked, 0 entries, 2 errors\n"
-		if err != nil || string(out) != want {
-			t.Errorf("%v\n%s", err, out)
+	p := start(t)
+	questions := []string{"get colour", "set colour light blue", "get colour\n", "del colour", "del colour", "what?", strings.Repeat("x", 1201), "stats"}
+	out, err := exec.Command(python, append([]string{"-c", asks, p.addr}, questions...)...).CombinedOutput()
+	want := "none\nok\nvalue light blue\nok\nnone\n" +
+		"error: set NAME VALUE, get NAME, del NAME, time or stats\nstats 8 asked, 0 entries, 2 errors\n"
+	if err != nil || string(out) != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+	p.signal(t, os.Interrupt)
+	p.ends(t, "stats 8 asked, 0 entries, 2 errors")
+}
+
+// SIGTERM comes while many questions wait in the socket.
+func TestService_terminated_answersWhatHasBeenAsked(t *testing.T) {
+	const questions = 50
+	p := start(t)
+	c, err := net.Dial("udp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p.signal(t, syscall.SIGSTOP)
+	for i := range questions {
+		if _, err := fmt.Fprint(c, "set ", i, " x"); err != nil {
+			t.Fatal(err)
 		}
-	})
-	if last != "stats 8 asked, 0 entries, 2 errors\n" {
-		t.Errorf("printed %q at the end", last)
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.signal(t, syscall.SIGCONT)
+	p.ends(t, fmt.Sprintf("stats %d asked, %d entries, 0 errors", questions, questions))
+	buf := make([]byte, 100)
+	for range questions {
+		if n, err := c.Read(buf); string(buf[:n]) != "ok\n" || err != nil {
+			t.Fatalf("the answer is %q, %v", buf[:n], err)
+		}
 	}
 }
 
