@@ -124,6 +124,9 @@ func TestService_terminated_answersWhatHasBeenAsked(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	p.signal(t, syscall.SIGCONT)
 	p.ends(t, fmt.Sprintf("stats %d asked, %d entries, 0 errors", questions, questions))
+	if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	buf := make([]byte, 100)
 	for range questions {
 		if n, err := c.Read(buf); string(buf[:n]) != "ok\n" || err != nil {
