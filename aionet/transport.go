@@ -26,7 +26,8 @@ type Transport interface {
 	// all of p or fails, and p may be used again at once. On a transport that is closing p is dropped, with an error
 	// that is net.ErrClosed. An error of the system also ends the transport.
 	Write(p []byte) (int, error)
-	// Writev is Write for several parts in one go.
+	// Writev is Write for several parts in one go: by one call of the system as far as it has room, without a copy, or as
+	// one record of TLS if they are small.
 	Writev(parts ...[]byte) (int, error)
 	// WriteEOF tells the peer, once all is sent, that no more will come. Reading goes on. It closes a WritePipe.
 	WriteEOF() error
@@ -196,7 +197,7 @@ func (t *transport) Ready(m poller.Mode) {
 		w.ready()
 		return
 	}
-	if m&poller.Write != 0 && t.unsent() > 0 {
+	if m&poller.Write != 0 && (t.unsent() > 0 || t.is(paused)) { // a read over TLS may have sent what was left
 		t.state |= flushDue
 	}
 	if t.is(flushDue) || t.is(readable) && t.mayRead() {
