@@ -76,7 +76,7 @@ func (c *call) settle(store func()) bool {
 
 // await runs the call and leaves it if ctx ends. Without an error the results are there.
 func (c *call) await(ctx context.Context, l *asyncio.Loop) error {
-	_, err := asyncio.ToThreadIn(ctx, limiterOf(l), c.run)
+	_, err := asyncio.ToThreadIn(ctx, sharedOf(l).limit, c.run)
 	if err == nil {
 		return nil
 	}
@@ -92,7 +92,7 @@ func (c *call) await(ctx context.Context, l *asyncio.Loop) error {
 // awaitEnd runs the call; if ctx ends, it does not begin or is told to stop, and has ended when awaitEnd returns.
 // Without an error the results are there.
 func (c *call) awaitEnd(ctx context.Context, l *asyncio.Loop) error {
-	_, err := asyncio.ToThreadIn(ctx, limiterOf(l), c.run)
+	_, err := asyncio.ToThreadIn(ctx, sharedOf(l).limit, c.run)
 	if err == nil {
 		return nil
 	}
@@ -122,23 +122,29 @@ func (c *call) awaitEnd(ctx context.Context, l *asyncio.Loop) error {
 	return nil
 }
 
+// result is what a function in a thread has returned.
+type result[T any] struct {
+	v   T
+	err error
+}
+
 // look runs fn, which changes nothing, in a thread. If ctx ends, look returns its cause at once, and what fn returns
 // in the end is given to drop, if there is one.
 func look[T any](
 	ctx context.Context, l *asyncio.Loop, op, name string, fn func(gone func() bool) (T, error), drop func(T),
 ) (T, error) {
-	var zero, v T
-	var err error
+	var r result[T]
 	c := &call{fn: func(c *call) {
 		got, failed := fn(c.gone)
-		if !c.settle(func() { v, err = got, failed }) && drop != nil && failed == nil {
+		if !c.settle(func() { r = result[T]{got, failed} }) && drop != nil && failed == nil {
 			drop(got)
 		}
 	}}
 	if failed := c.await(ctx, l); failed != nil {
+		var zero T
 		return zero, pathError(op, name, failed)
 	}
-	return v, err
+	return r.v, r.err
 }
 
 // change runs fn, which changes something, in a thread. If ctx ends, fn does not begin, or stop tells it to end with
@@ -146,21 +152,21 @@ func look[T any](
 func change[T any](
 	ctx context.Context, l *asyncio.Loop, op, name string, fn func(stop func() bool) (T, error),
 ) (T, error) {
-	var zero, v T
-	var err error
+	var r result[T]
 	c := &call{fn: func(c *call) {
 		got, failed := fn(c.gone)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		v, err, c.over = got, failed, true
+		r, c.over = result[T]{got, failed}, true
 	}}
 	if failed := c.awaitEnd(ctx, l); failed != nil {
+		var zero T
 		return zero, pathError(op, name, failed)
 	}
-	if err == errStopped {
-		err = pathError(op, name, context.Cause(ctx))
+	if r.err == errStopped {
+		r.err = pathError(op, name, context.Cause(ctx))
 	}
-	return v, err
+	return r.v, r.err
 }
 
 // loopOf returns the loop on which the caller runs, or an error if ctx is not the running task's.

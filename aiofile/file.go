@@ -28,7 +28,7 @@ type File struct {
 	pos    int64
 	closed atomic.Bool
 	remove func() // from what the loop closes at its end
-	streak int    // how much was read since others had a turn; the loop's
+	streak streak // the loop's
 	cache  cache  // the loop's
 }
 

@@ -260,6 +260,7 @@ func TestFile_doneContext_refusesEveryCall(t *testing.T) {
 				"Stat":     func() error { _, err := f.Stat(); return err },
 				"Sync":     func() error { return f.Sync() },
 				"Truncate": func() error { return f.Truncate(0) },
+				"ReadFile": func() error { _, err := aiofile.ReadFile(ctx, name); return err },
 			} {
 				if err := call(); !errors.Is(err, context.Canceled) {
 					t.Errorf("%s under a done context: %v", op, err)

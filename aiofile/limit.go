@@ -13,24 +13,30 @@ import (
 // loop's own: a disk that hangs must not keep databases and names waiting.
 const threads = 32
 
-// limiters are those of the loops that have one. They are found by the loop's poller, since holding a Loop here
-// would tell it that it is still in use.
-var limiters sync.Map // poller.Poller -> *asyncio.ThreadLimiter
+// shared is what the files of a loop have in common.
+type shared struct {
+	limit  *asyncio.ThreadLimiter
+	streak streak // of ReadFile
+}
 
-func limiterOf(l *asyncio.Loop) *asyncio.ThreadLimiter {
-	if t, ok := limiters.Load(l.Poller()); ok {
-		return t.(*asyncio.ThreadLimiter)
+// loops are those that have used files. They are found by their poller, since holding a Loop here would tell it that
+// it is still in use.
+var loops sync.Map // poller.Poller -> *shared
+
+func sharedOf(l *asyncio.Loop) *shared {
+	if s, ok := loops.Load(l.Poller()); ok {
+		return s.(*shared)
 	}
-	t := asyncio.NewThreadLimiter(threads)
-	limiters.Store(l.Poller(), t)
+	s := &shared{limit: asyncio.NewThreadLimiter(threads)}
+	loops.Store(l.Poller(), s)
 	l.AddCloser(forget{l.Poller()})
-	return t
+	return s
 }
 
 type forget struct{ p poller.Poller }
 
 func (f forget) Close() error {
-	limiters.Delete(f.p)
+	loops.Delete(f.p)
 	return nil
 }
 
@@ -40,7 +46,5 @@ func SetThreadLimit(ctx context.Context, n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("aiofile: SetThreadLimit: the limit is %d; it must be at least 1", n))
 	}
-	l := asyncio.RunningLoop(ctx)
-	limiterOf(l) // so that it is forgotten with the loop
-	limiters.Store(l.Poller(), asyncio.NewThreadLimiter(n))
+	sharedOf(asyncio.RunningLoop(ctx)).limit = asyncio.NewThreadLimiter(n)
 }

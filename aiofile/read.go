@@ -17,6 +17,8 @@ const (
 	// once more for every 8 KiB.
 	fairness     = 64
 	fairnessUnit = 8 << 10
+	// openingCosts is how much could be read in the time that it takes to open a file.
+	openingCosts = 8 * fairnessUnit
 )
 
 // errNotCached is what a cache says that has not got it.
@@ -50,7 +52,7 @@ func (f *File) read(ctx context.Context, p []byte) (int, error) {
 		f.mu.Unlock()
 		if err != errNotCached {
 			f.turn.Release()
-			f.beFair(ctx, n)
+			f.streak.beFair(ctx, n)
 			return n, err
 		}
 	}
@@ -102,7 +104,7 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 			n += k
 		}
 		if err != errNotCached {
-			f.beFair(ctx, n)
+			f.streak.beFair(ctx, n)
 			return n, err
 		}
 	}
@@ -151,9 +153,12 @@ func (f *File) unlock() {
 	}
 }
 
-func (f *File) beFair(ctx context.Context, n int) {
-	if f.streak += 1 + n/fairnessUnit; f.streak >= fairness {
-		f.streak = 0
+// A streak is how much was read on the loop since others had a turn.
+type streak int
+
+func (s *streak) beFair(ctx context.Context, n int) {
+	if *s += streak(1 + n/fairnessUnit); *s >= fairness {
+		*s = 0
 		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
 	}
 }

@@ -6,16 +6,27 @@ import (
 	"os"
 )
 
-// ReadFile reads a whole file, as os.ReadFile does, in one thread. If ctx ends first, ReadFile returns its cause.
+// ReadFile reads a whole file, as os.ReadFile does: on the loop, if it is small and in memory, or else in one thread.
+// If ctx ends first, ReadFile returns its cause.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
-	return lookup(ctx, "read", name, func(gone func() bool) ([]byte, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, pathError("read", name, err)
+	}
+	if ctx.Err() == nil {
+		if data, ok := readCached(name); ok {
+			sharedOf(l).streak.beFair(ctx, openingCosts+len(data))
+			return data, nil
+		}
+	}
+	return look(ctx, l, "read", name, func(gone func() bool) ([]byte, error) {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		return readAll(f, gone)
-	})
+	}, nil)
 }
 
 // readAll reads as long as somebody waits for it.

@@ -208,6 +208,15 @@ func TestFile_cachedReads_letOthersHaveTheirTurns(t *testing.T) {
 				t.Errorf("another task had %d turns beside 640 reads of %d bytes", turns, size)
 			}
 		}
+		turns = 0
+		for range 80 {
+			if _, err := aiofile.ReadFile(ctx, name); err != nil {
+				return err
+			}
+		}
+		if turns < 9 {
+			t.Errorf("another task had %d turns while 80 files were read", turns)
+		}
 		over = true
 		_, err := other.Await(ctx)
 		return err
