@@ -1,4 +1,4 @@
-// Command bench measures asyncio beside its peers and writes RESULTS.md.
+// Command bench measures asyncio beside its peers and writes RESULTS.md, and the table in the repository's README.md.
 // README.md says how to run it, what it needs and what makes it fair.
 package main
 
@@ -28,8 +28,12 @@ var parts = []part{
 // quick is set for a smoke run: everything once and briefly, nothing written.
 var quick bool
 
+// reportOnly is set to write the reports anew, from the results that there are.
+var reportOnly bool
+
 func main() {
 	flag.BoolVar(&quick, "quick", false, "everything once and briefly, to see that it works; RESULTS.md stays as it is")
+	flag.BoolVar(&reportOnly, "report", false, "measure nothing; write RESULTS.md and README.md's table from "+resultsFile)
 	flag.Usage = usage
 	flag.Parse()
 	if err := run(flag.Args()); err != nil {
@@ -43,7 +47,7 @@ func usage() {
 	for _, p := range parts {
 		names = append(names, p.name)
 	}
-	fmt.Fprintf(os.Stderr, "usage: bench/run [-quick] [%s]...\nWithout a part: all of them.\n", strings.Join(names, "|"))
+	fmt.Fprintf(os.Stderr, "usage: bench/run [-quick | -report] [%s]...\nWithout a part: all of them.\n", strings.Join(names, "|"))
 	flag.PrintDefaults()
 }
 
@@ -54,11 +58,14 @@ func run(names []string) error {
 			return fmt.Errorf("no such part: %s", name)
 		}
 	}
-	if err := prepare(); err != nil {
-		return err
-	}
 	results, err := loadResults()
 	if err != nil {
+		return err
+	}
+	if reportOnly {
+		return results.writeReports()
+	}
+	if err := prepare(); err != nil {
 		return err
 	}
 	for _, p := range parts {

@@ -62,7 +62,18 @@ func (r results) save() error {
 	if err := os.WriteFile(resultsFile, append(text, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(reportFile, []byte(r.report()), 0o644)
+	return r.writeReports()
+}
+
+func (r results) writeReports() error {
+	if err := os.WriteFile(reportFile, []byte(r.report()), 0o644); err != nil {
+		return err
+	}
+	text, err := r.readme()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(readmeFile, []byte(text), 0o644)
 }
 
 // report renders the whole of RESULTS.md.

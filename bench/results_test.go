@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -64,5 +65,32 @@ func TestParse(t *testing.T) {
 		if got, err := parse(bad); err == nil {
 			t.Errorf("%q was taken for %v", bad, got)
 		}
+	}
+}
+
+func TestReports_areThoseOfTheResults(t *testing.T) {
+	r, err := loadResults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := r.readme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{reportFile: r.report(), readmeFile: readme} {
+		if got, err := os.ReadFile(file); string(got) != want {
+			t.Errorf("%s is not what %s says (%v): run bench/run -report", file, resultsFile, err)
+		}
+	}
+}
+
+func TestReadme_withoutAResult_namesIt(t *testing.T) {
+	r, err := loadResults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(r, "yield")
+	if _, err := r.readme(); err == nil || !strings.Contains(err.Error(), "asyncio has no ns") {
+		t.Errorf("the error is %v", err)
 	}
 }
