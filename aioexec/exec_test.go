@@ -74,16 +74,38 @@ func TestStart_thatFails_saysWhyAndLeavesNothing(t *testing.T) {
 				t.Errorf("%v: %v, want %v", c.cmd, err, c.want)
 			}
 		}
-		withPipes := aioexec.Command("/no/such/program")
-		in, err := withPipes.StdinPipe(ctx)
-		if err != nil {
-			return err
-		}
-		if err := withPipes.Start(ctx); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("with a pipe: %v", err)
-		}
-		if _, err := in.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
-			t.Errorf("the pipe of a failed start: %v, want it closed", err)
+		return nil
+	})
+}
+
+func TestStart_thatFails_closesBothEndsOfThePipes(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		ended, cancel := asyncio.WithCancel(ctx)
+		cancel(context.Canceled)
+		for _, c := range []struct {
+			ctx     context.Context
+			program string
+			want    error
+		}{
+			{ctx, "/no/such/program", os.ErrNotExist},
+			{ctx, "no-such-program-anywhere", exec.ErrNotFound},
+			{ended, "true", context.Canceled},
+		} {
+			before := descriptors(t)
+			cmd := aioexec.Command(c.program)
+			in, err := cmd.StdinPipe(ctx)
+			if err != nil {
+				return err
+			}
+			if err := cmd.Start(c.ctx); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", c.program, err, c.want)
+			}
+			if _, err := in.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("%s: writing to the pipe gives %v, want it closed", c.program, err)
+			}
+			if n := descriptors(t); n != before {
+				t.Errorf("%s: %d descriptors are open, %d were before", c.program, n, before)
+			}
 		}
 		return nil
 	})

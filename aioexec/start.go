@@ -19,14 +19,17 @@ func (c *Cmd) Start(ctx context.Context) error {
 	if asyncio.CurrentTask(ctx) == nil {
 		return c.fail("start", asyncio.ErrNotOnLoop)
 	}
-	if err := c.startable(); err != nil {
-		return c.fail("start", err)
-	}
-	if ctx.Err() != nil {
-		return c.fail("start", asyncio.Yield(ctx))
+	if c.inner != nil {
+		return c.fail("start", ErrStarted)
 	}
 	c.inner = c.command()
-	err := c.connect(ctx)
+	err := c.startable()
+	if err == nil && ctx.Err() != nil {
+		err = asyncio.Yield(ctx)
+	}
+	if err == nil {
+		err = c.connect(ctx)
+	}
 	if err == nil {
 		err = c.startInThread(ctx)
 	}
@@ -71,8 +74,6 @@ func (c *Cmd) startInThread(ctx context.Context) error {
 
 func (c *Cmd) startable() error {
 	switch {
-	case c.inner != nil:
-		return ErrStarted
 	case c.Err != nil:
 		return c.Err
 	case c.Path == "":
