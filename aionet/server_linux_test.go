@@ -24,6 +24,7 @@ import (
 var roles = map[string]func(ctx context.Context) error{
 	"starved":  starvedServer,
 	"draining": drainingServer,
+	"soaked":   soakServersMain,
 }
 
 func TestServerChild(t *testing.T) {
@@ -43,6 +44,7 @@ func childServer(t *testing.T, role string) (cmd *exec.Cmd, addr string, out *bu
 	t.Helper()
 	cmd = exec.Command(os.Args[0], "-test.run=^TestServerChild$")
 	cmd.Env = append(os.Environ(), "AIONET_ROLE="+role)
+	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
