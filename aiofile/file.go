@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -236,16 +237,35 @@ func (f *File) ReadDir(n int) ([]fs.DirEntry, error) {
 
 // Truncate makes the file size bytes long. The position stays.
 func (f *File) Truncate(size int64) error {
+	return f.do("truncate", func() error { return f.os.Truncate(size) })
+}
+
+// Chmod changes the permission of the file.
+func (f *File) Chmod(mode fs.FileMode) error {
+	return f.do("chmod", func() error { return f.os.Chmod(mode) })
+}
+
+// Chown changes the owner and the group of the file. -1 leaves one as it is.
+func (f *File) Chown(uid, gid int) error {
+	return f.do("chown", func() error { return f.os.Chown(uid, gid) })
+}
+
+// do runs fn, which changes something in one step, in a thread, if a coroutine calls.
+func (f *File) do(op string, fn func() error) error {
+	none := func() (asyncio.None, error) { return asyncio.None{}, fn() }
 	ctx := f.loop.CurrentContext()
-	truncate := func() (asyncio.None, error) { return asyncio.None{}, f.os.Truncate(size) }
 	var err error
 	if ctx == nil {
-		_, err = plainly(f.loop, "truncate", f.Name(), truncate)
+		_, err = plainly(f.loop, op, f.Name(), none)
 	} else {
-		_, err = change(ctx, f.loop, "truncate", f.Name(), func(func() bool) (asyncio.None, error) { return truncate() })
+		_, err = change(ctx, f.loop, op, f.Name(), func(func() bool) (asyncio.None, error) { return none() })
 	}
 	return err
 }
+
+// SyscallConn gives access to the descriptor, for what has no method here. What is called with it is called right
+// there: on the loop it must not wait.
+func (f *File) SyscallConn() (syscall.RawConn, error) { return f.os.SyscallConn() }
 
 var _ interface {
 	io.ReadWriteSeeker
@@ -254,4 +274,5 @@ var _ interface {
 	io.WriterTo
 	io.ReaderFrom
 	fs.ReadDirFile
+	syscall.Conn
 } = (*File)(nil)

@@ -74,6 +74,14 @@ func (t *threadFS) Stat(name string) (fs.FileInfo, error) {
 	return lookFrom(t.loop, "stat", name, func() (fs.FileInfo, error) { return fs.Stat(t.fs, name) })
 }
 
+func (t *threadFS) Lstat(name string) (fs.FileInfo, error) {
+	return lookFrom(t.loop, "lstat", name, func() (fs.FileInfo, error) { return fs.Lstat(t.fs, name) })
+}
+
+func (t *threadFS) ReadLink(name string) (string, error) {
+	return lookFrom(t.loop, "readlink", name, func() (string, error) { return fs.ReadLink(t.fs, name) })
+}
+
 func (t *threadFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := lookFrom(t.loop, "readdir", name, func() ([]fs.DirEntry, error) { return fs.ReadDir(t.fs, name) })
 	return awaited(t.loop, entries), err
@@ -168,4 +176,5 @@ var _ interface {
 	fs.ReadDirFS
 	fs.GlobFS
 	fs.SubFS
+	fs.ReadLinkFS
 } = (*threadFS)(nil)

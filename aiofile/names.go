@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -19,10 +20,74 @@ func Lstat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return lookup(ctx, "lstat", name, func(func() bool) (fs.FileInfo, error) { return os.Lstat(name) })
 }
 
+// Readlink returns what a symbolic link refers to, as os.Readlink does. If ctx ends first, Readlink returns its cause.
+func Readlink(ctx context.Context, name string) (string, error) {
+	return lookup(ctx, "readlink", name, func(func() bool) (string, error) { return os.Readlink(name) })
+}
+
+// Mkdir creates a directory, as os.Mkdir does. If ctx ends before it has begun, Mkdir returns its cause and creates
+// none.
+func Mkdir(ctx context.Context, name string, perm fs.FileMode) error {
+	return do(ctx, "mkdir", name, func() error { return os.Mkdir(name, perm) })
+}
+
 // MkdirAll creates a directory, and those above it that do not exist, as os.MkdirAll does. If ctx ends before it has
 // begun, MkdirAll returns its cause and creates none.
 func MkdirAll(ctx context.Context, path string, perm fs.FileMode) error {
 	return do(ctx, "mkdir", path, func() error { return os.MkdirAll(path, perm) })
+}
+
+// MkdirTemp creates a directory with a new name in the directory dir, os.TempDir if that is "", as os.MkdirTemp does,
+// and returns its name. Who creates it removes it. If ctx ends first, MkdirTemp returns its cause, and no directory is
+// left.
+func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return "", pathError("mkdir", pattern, err)
+	}
+	return look(ctx, l, "mkdir", pattern, func(func() bool) (string, error) { return os.MkdirTemp(dir, pattern) },
+		func(name string) { _ = os.Remove(name) })
+}
+
+// Link gives a file another name, beside the one that it has, as os.Link does. If ctx ends before it has begun, Link
+// returns its cause and does nothing.
+func Link(ctx context.Context, from, to string) error {
+	return do(ctx, "link", from, func() error { return os.Link(from, to) })
+}
+
+// Symlink creates a symbolic link with the name link, as os.Symlink does. If ctx ends before it has begun, Symlink
+// returns its cause and does nothing.
+func Symlink(ctx context.Context, target, link string) error {
+	return do(ctx, "symlink", link, func() error { return os.Symlink(target, link) })
+}
+
+// Chmod changes the permission of a file, as os.Chmod does. If ctx ends before it has begun, Chmod returns its cause and
+// does nothing.
+func Chmod(ctx context.Context, name string, mode fs.FileMode) error {
+	return do(ctx, "chmod", name, func() error { return os.Chmod(name, mode) })
+}
+
+// Chown changes the owner and the group of a file, as os.Chown does: -1 leaves one as it is. If ctx ends before it has
+// begun, Chown returns its cause and does nothing.
+func Chown(ctx context.Context, name string, uid, gid int) error {
+	return do(ctx, "chown", name, func() error { return os.Chown(name, uid, gid) })
+}
+
+// Lchown is Chown that does not follow a symbolic link.
+func Lchown(ctx context.Context, name string, uid, gid int) error {
+	return do(ctx, "lchown", name, func() error { return os.Lchown(name, uid, gid) })
+}
+
+// Chtimes changes when a file was last read and written, as os.Chtimes does: the zero time leaves one as it is. If ctx
+// ends before it has begun, Chtimes returns its cause and does nothing.
+func Chtimes(ctx context.Context, name string, read, written time.Time) error {
+	return do(ctx, "chtimes", name, func() error { return os.Chtimes(name, read, written) })
+}
+
+// Truncate makes a file size bytes long, as os.Truncate does. If ctx ends before it has begun, Truncate returns its
+// cause and does nothing.
+func Truncate(ctx context.Context, name string, size int64) error {
+	return do(ctx, "truncate", name, func() error { return os.Truncate(name, size) })
 }
 
 // Rename gives a file another name, in the place of the one that has it, as os.Rename does. If ctx ends before it has

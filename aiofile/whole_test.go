@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
@@ -140,6 +141,10 @@ func TestWriteFile_cancelledBefore_doesNothing(t *testing.T) {
 				"atomic":     aiofile.WriteFile(ctx, name, nil, 0o600, aiofile.Atomic()),
 				"AppendFile": aiofile.AppendFile(ctx, name, nil, 0o600),
 				"MkdirAll":   aiofile.MkdirAll(ctx, name, 0o700),
+				"Mkdir":      aiofile.Mkdir(ctx, name, 0o700),
+				"Symlink":    aiofile.Symlink(ctx, dir, name),
+				"CopyFS":     aiofile.CopyFS(ctx, name, os.DirFS(dir)),
+				"Chtimes":    aiofile.Chtimes(ctx, dir, time.Time{}, time.Time{}),
 				"Remove":     aiofile.Remove(ctx, dir),
 				"RemoveAll":  aiofile.RemoveAll(ctx, dir),
 				"Rename":     aiofile.Rename(ctx, dir, dir+"x"),
