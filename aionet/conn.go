@@ -166,24 +166,23 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, c.fail("write", err)
 }
 
-func (c *Conn) writeAll(ctx context.Context, p []byte) (done int, err error) {
-	for {
-		if err := c.may(ctx, &c.writers, &c.out); err != nil {
-			return done, err
-		}
-		n, err := c.sock.Write(p[done:])
-		done += n
-		switch {
-		case err == nil && done == len(p):
-			c.beFair(ctx)
-			return done, nil
-		case err == poller.ErrAgain:
-			err = c.waitWrite(ctx)
-		}
-		if err != nil {
-			return done, err
-		}
+// writeAll has one try without more ado, which mostly is enough.
+func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
+	if err := c.may(ctx, &c.writers, &c.out); err != nil {
+		return 0, err
 	}
+	n, err := c.sock.Write(p)
+	switch {
+	case err == nil && n == len(p):
+		c.beFair(ctx)
+		return n, nil
+	case err != nil && err != poller.ErrAgain:
+		return n, err
+	}
+	v := vectorOf([][]byte{p[n:]})
+	defer v.free()
+	rest, err := c.writevAll(ctx, v)
+	return n + rest, err
 }
 
 func (c *Conn) waitWrite(ctx context.Context) error {

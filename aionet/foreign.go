@@ -24,9 +24,15 @@ func (c *Conn) readForeign(p []byte) (n int, err error) {
 	return n, c.fail("read", err)
 }
 
-func (c *Conn) writeForeign(p []byte) (done int, err error) {
+func (c *Conn) writeForeign(p []byte) (int, error) {
+	v := vectorOf([][]byte{p})
+	defer v.free()
+	return c.writevForeign(v)
+}
+
+func (c *Conn) writevForeign(v *vector) (done int, err error) {
 	if c.loop.OnLoop() {
-		return c.writeInCallback(p)
+		return c.writeInCallback(v)
 	}
 	c.sending.AcquireForeign()
 	defer c.sending.Release(c.loop)
@@ -36,9 +42,9 @@ func (c *Conn) writeForeign(p []byte) (done int, err error) {
 	blocked := c.sock.Block(poller.Write, func(s poller.Tryer) bool {
 		for {
 			var n int
-			n, err = s.Write(p[done:])
+			n, err = v.writeTo(s)
 			done += n
-			if err != nil || done == len(p) {
+			if err != nil || len(v.parts) == 0 {
 				return err != poller.ErrAgain
 			}
 		}
@@ -60,8 +66,8 @@ func (c *Conn) readInCallback(p []byte) (int, error) {
 	return n, c.fail("read", orWouldWait(err))
 }
 
-func (c *Conn) writeInCallback(p []byte) (int, error) {
-	n, err := c.tryWrite(p)
+func (c *Conn) writeInCallback(v *vector) (int, error) {
+	n, err := c.tryWritev(v)
 	if err == poller.ErrAgain {
 		err = c.fail("write", ErrWouldWait)
 	}

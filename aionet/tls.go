@@ -179,7 +179,26 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 // Write is [Conn.Write], encrypted. In a coroutine it takes data into a queue of about 64 KiB and waits while that is
 // full; what it has taken is sent also while nobody writes. When it is cancelled or its deadline passes, it returns how many
 // bytes were taken, and writing may go on later.
-func (t *TLSConn) Write(p []byte) (int, error) {
+func (t *TLSConn) Write(p []byte) (int, error) { return t.writeParts(p) }
+
+// Writev is Write for several parts. They go out as one piece, and as one record if they are small.
+func (t *TLSConn) Writev(parts ...[]byte) (int, error) {
+	if sizeOf(parts) > recordMost {
+		return t.writeParts(parts...)
+	}
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buf)
+	joined := buf[:0]
+	for _, p := range parts {
+		joined = append(joined, p...)
+	}
+	return t.writeParts(joined)
+}
+
+// recordMost is how much a record of TLS holds.
+const recordMost = 16 << 10
+
+func (t *TLSConn) writeParts(parts ...[]byte) (int, error) {
 	if err := t.Handshake(); err != nil {
 		return 0, err
 	}
@@ -188,24 +207,35 @@ func (t *TLSConn) Write(p []byte) (int, error) {
 			return 0, t.out.fail("write", err)
 		}
 		defer t.writing.Release(t.loop)
-		return t.write(p, func() error { return t.out.waitForRoom(ctx) }, noWait)
+		return t.write(parts, func() error { return t.out.waitForRoom(ctx) }, noWait)
 	}
 	if t.loop.OnLoop() {
 		if !t.writing.TryAcquire() {
 			return 0, t.out.fail("write", ErrWouldWait)
 		}
 		defer t.writing.Release(t.loop)
-		return t.write(p, noWait, noWait)
+		return t.write(parts, noWait, noWait)
 	}
 	t.writing.AcquireForeign()
 	defer t.writing.Release(t.loop)
-	return t.write(p, t.out.mayForeign, t.out.flush)
+	return t.write(parts, t.out.mayForeign, t.out.flush)
 }
 
 func noWait() error { return nil }
 
-// write encrypts p in parts, with a wait before and after each.
-func (t *TLSConn) write(p []byte, before, after func() error) (done int, err error) {
+func (t *TLSConn) write(parts [][]byte, before, after func() error) (done int, err error) {
+	for _, p := range parts {
+		n, err := t.writePart(p, before, after)
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// writePart encrypts p bit by bit, with a wait before and after each.
+func (t *TLSConn) writePart(p []byte, before, after func() error) (done int, err error) {
 	for {
 		if err := before(); err != nil {
 			return done, t.out.fail("write", err)

@@ -33,23 +33,14 @@ func (t *transport) Writev(parts ...[]byte) (done int, err error) {
 	if err := t.mayWrite(); err != nil {
 		return 0, err
 	}
-	total := 0
-	for _, p := range parts {
-		total += len(p)
-	}
-	if t.unsent() == 0 && len(parts) > 1 && total <= receiveSize {
-		whole := t.hub.takeSpare()
-		for _, p := range parts {
-			whole = append(whole, p...)
+	v := vectorOf(parts)
+	defer v.free()
+	if t.unsent() == 0 && len(v.parts) > 1 {
+		if done, err = t.sendParts(v); err != nil {
+			return done, err
 		}
-		n, err := t.send(whole)
-		t.hub.giveSpare(whole)
-		if err == nil {
-			err = t.mayPause()
-		}
-		return n, err
 	}
-	for _, p := range parts {
+	for _, p := range v.parts {
 		n, err := t.send(p)
 		done += n
 		if err != nil {
@@ -57,6 +48,40 @@ func (t *transport) Writev(parts ...[]byte) (done int, err error) {
 		}
 	}
 	return done, t.mayPause()
+}
+
+// sendParts takes off v what can be sent together: by the system, or else as one small piece, which is one record of TLS.
+func (t *transport) sendParts(v *vector) (done int, err error) {
+	s, ok := t.wire.(poller.Socket)
+	if !ok {
+		return t.sendJoined(v)
+	}
+	for len(v.parts) > 0 {
+		n, err := v.writeTo(s)
+		done += n
+		if err == poller.ErrAgain {
+			break
+		}
+		if err != nil {
+			t.fatal("write", err)
+			return done, t.err
+		}
+	}
+	return done, nil
+}
+
+func (t *transport) sendJoined(v *vector) (int, error) {
+	if sizeOf(v.parts) > receiveSize {
+		return 0, nil
+	}
+	whole := t.hub.takeSpare()
+	for _, p := range v.parts {
+		whole = append(whole, p...)
+	}
+	v.drop(len(whole))
+	n, err := t.send(whole)
+	t.hub.giveSpare(whole)
+	return n, err
 }
 
 // mayWrite reports why nothing can be written. A protocol that was told to pause may still have something to say when

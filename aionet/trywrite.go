@@ -4,7 +4,13 @@ import "github.com/go-asyncio/asyncio/internal/poller"
 
 // tryWrite writes what there is room for, for a callback and a sendQueue over this connection. It returns poller.ErrAgain if that is not
 // all. On the loop only.
-func (c *Conn) tryWrite(p []byte) (done int, err error) {
+func (c *Conn) tryWrite(p []byte) (int, error) {
+	v := vectorOf([][]byte{p})
+	defer v.free()
+	return c.tryWritev(v)
+}
+
+func (c *Conn) tryWritev(v *vector) (done int, err error) {
 	if c.closed.Load() {
 		return 0, c.fail("write", errClosed)
 	}
@@ -15,8 +21,8 @@ func (c *Conn) tryWrite(p []byte) (done int, err error) {
 		return 0, poller.ErrAgain
 	}
 	defer c.sending.Release(c.loop)
-	for done < len(p) {
-		n, err := c.sock.Write(p[done:])
+	for len(v.parts) > 0 {
+		n, err := v.writeTo(c.sock)
 		done += n
 		if err == poller.ErrAgain {
 			return done, err

@@ -72,6 +72,8 @@ type Tryer interface {
 	Read(p []byte) (int, error)
 	// Write takes as much as there is room for.
 	Write(p []byte) (int, error)
+	// Writev is Write for parts in a row, none of which is empty. The parts are left as they are.
+	Writev(parts [][]byte) (int, error)
 	// Accept returns a connection of a listening socket.
 	Accept() (Socket, error)
 }

@@ -123,8 +123,10 @@ func (s *netSocket) Accept() (Socket, error) {
 	return nil, ErrAgain
 }
 
-// Write takes what fits its buffer and lets a goroutine send it, as a kernel does; an error shows at the next one.
-func (s *netSocket) Write(p []byte) (int, error) {
+func (s *netSocket) Write(p []byte) (int, error) { return s.Writev([][]byte{p}) }
+
+// Writev takes what fits its buffer and lets a goroutine send it, as a kernel does; an error shows at the next one.
+func (s *netSocket) Writev(parts [][]byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -134,10 +136,13 @@ func (s *netSocket) Write(p []byte) (int, error) {
 		return 0, s.out.err
 	case s.out.busy:
 		return 0, ErrAgain
-	case len(p) == 0:
+	case len(parts[0]) == 0:
 		return 0, nil
 	}
-	s.out.buf = append(s.out.buf[:0], p[:min(len(p), writeBuffer)]...)
+	s.out.buf = s.out.buf[:0]
+	for _, p := range parts {
+		s.out.buf = append(s.out.buf, p[:min(len(p), writeBuffer-len(s.out.buf))]...)
+	}
 	s.out.busy = true
 	s.p.start()
 	s.p.flushes.Go(s.flush)

@@ -99,6 +99,17 @@ func (s *fdSocket) Write(p []byte) (int, error) {
 	return n, err
 }
 
+func (s *fdSocket) Writev(parts [][]byte) (int, error) {
+	if !s.writable {
+		return 0, ErrAgain
+	}
+	n, err := tryFD{s, s.fd}.Writev(parts)
+	if err == ErrAgain && !s.hangup {
+		s.writable = false
+	}
+	return n, err
+}
+
 func (s *fdSocket) Accept() (Socket, error) {
 	if !s.readable {
 		return nil, ErrAgain
@@ -137,16 +148,54 @@ func (t tryFD) Read(p []byte) (int, error) {
 func (t tryFD) Write(p []byte) (int, error) {
 	for {
 		n, err := sysWrite(t.fd, p)
-		switch err {
-		case nil:
-			return n, nil
-		case unix.EAGAIN:
-			return 0, ErrAgain
-		case unix.EINTR:
-		default:
-			return 0, os.NewSyscallError("write", err)
+		if err != unix.EINTR {
+			return written(n, err)
 		}
 	}
+}
+
+const (
+	// mostParts is how many parts the system takes at once (IOV_MAX).
+	mostParts = 1024
+	// joinMost is how much is copied together, which costs less up to there than the system's work with parts.
+	joinMost = 16 << 10
+)
+
+var joins = sync.Pool{New: func() any { return new([joinMost]byte) }}
+
+func (t tryFD) Writev(parts [][]byte) (int, error) {
+	size := 0
+	for _, p := range parts {
+		if size += len(p); size > joinMost {
+			return t.writev(parts)
+		}
+	}
+	buf := joins.Get().(*[joinMost]byte)
+	defer joins.Put(buf)
+	joined := buf[:0]
+	for _, p := range parts {
+		joined = append(joined, p...)
+	}
+	return t.Write(joined)
+}
+
+func (t tryFD) writev(parts [][]byte) (int, error) {
+	for {
+		n, err := sysWritev(t.fd, parts[:min(len(parts), mostParts)])
+		if err != unix.EINTR {
+			return written(n, err)
+		}
+	}
+}
+
+func written(n int, err error) (int, error) {
+	switch err {
+	case nil:
+		return n, nil
+	case unix.EAGAIN:
+		return 0, ErrAgain
+	}
+	return 0, os.NewSyscallError("write", err)
 }
 
 func (t tryFD) Accept() (Socket, error) {

@@ -13,6 +13,10 @@ import (
 func sysRead(fd int, p []byte) (int, error)  { return syscall.Read(fd, p) }
 func sysWrite(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
 
+func sysWritev(fd int, parts [][]byte) (int, error) {
+	return unix.SendmsgBuffers(fd, parts, nil, nil, 0)
+}
+
 func fileRead(fd int, p []byte) (int, error)  { return syscall.Read(fd, p) }
 func fileWrite(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }
 

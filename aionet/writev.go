@@ -1,0 +1,103 @@
+package aionet
+
+import (
+	"context"
+	"sync"
+
+	"github.com/go-asyncio/asyncio/internal/poller"
+)
+
+// Writev is [Conn.Write] for several parts, which are not copied together: one system call takes up to 1,024 of them, as
+// net.Buffers does with package net's connections. They go out as one piece, and none is changed.
+func (c *Conn) Writev(parts ...[]byte) (int, error) {
+	v := vectorOf(parts)
+	defer v.free()
+	ctx := c.loop.CurrentContext()
+	if ctx == nil {
+		return c.writevForeign(v)
+	}
+	if err := c.sending.Acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
+		return 0, c.fail("write", err)
+	}
+	n, err := c.writevAll(ctx, v)
+	c.sending.Release(c.loop)
+	return n, c.fail("write", err)
+}
+
+func (c *Conn) writevAll(ctx context.Context, v *vector) (done int, err error) {
+	for {
+		if err := c.may(ctx, &c.writers, &c.out); err != nil {
+			return done, err
+		}
+		n, err := v.writeTo(c.sock)
+		done += n
+		switch {
+		case err == nil && len(v.parts) == 0:
+			c.beFair(ctx)
+			return done, nil
+		case err == poller.ErrAgain:
+			err = c.waitWrite(ctx)
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+}
+
+// A vector is what is left of several parts to write; no part is empty.
+type vector struct {
+	parts [][]byte
+	all   [][]byte // what parts is a part of, to be used again
+}
+
+// vectors are kept, so that parts cost no allocation.
+var vectors = sync.Pool{New: func() any { return new(vector) }}
+
+func vectorOf(parts [][]byte) *vector {
+	v := vectors.Get().(*vector)
+	for _, p := range parts {
+		if len(p) > 0 {
+			v.all = append(v.all, p)
+		}
+	}
+	v.parts = v.all
+	return v
+}
+
+// free ends the use of v, which keeps nobody's memory then.
+func (v *vector) free() {
+	clear(v.all)
+	v.all, v.parts = v.all[:0], nil
+	vectors.Put(v)
+}
+
+func sizeOf(parts [][]byte) (n int) {
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n
+}
+
+// writeTo takes off what one try writes.
+func (v *vector) writeTo(s poller.Tryer) (n int, err error) {
+	switch len(v.parts) {
+	case 0:
+		n, err = s.Write(nil) // it says what is wrong with the connection
+	case 1:
+		n, err = s.Write(v.parts[0])
+	default:
+		n, err = s.Writev(v.parts)
+	}
+	v.drop(n)
+	return n, err
+}
+
+func (v *vector) drop(n int) {
+	for n > 0 && n >= len(v.parts[0]) {
+		n -= len(v.parts[0])
+		v.parts = v.parts[1:]
+	}
+	if n > 0 {
+		v.parts[0] = v.parts[0][n:]
+	}
+}
