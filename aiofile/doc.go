@@ -41,10 +41,10 @@
 //   - What only looks (Open, Read, ReadAt, Stat, Sync, [ReadFile], [ReadDir]) returns at once when it is cancelled.
 //     The thread goes on, and what it gets is dropped: nothing is written to the caller's buffer, no file stays open,
 //     and the position of a File is where it was. What had come in the same moment is returned.
-//   - What changes something (Write, WriteAt, Truncate, [WriteFile], [AppendFile], [Copy], [CopyFS], [Rename], [Chmod] and
-//     so on) does not begin if it is cancelled before; if it has begun, it stops at its next step (a mebibyte, at most), cleans
-//     up, and only then returns. What it reports is final: no thread is left behind that writes what nobody expects
-//     any more. A disk that hangs holds it up.
+//   - What changes something (Write, WriteAt, Truncate, [WriteFile], [AppendFile], [Copy], [CopyFS], [Rename], [Chmod]
+//     and so on) does not begin if it is cancelled before; if it has begun, it stops at its next step (a mebibyte, as a
+//     rule), cleans up, and only then returns. What it reports is final: no thread is left behind that writes what
+//     nobody expects any more. A disk that hangs holds it up.
 //   - [RemoveAll] returns at once, and goes on in its thread.
 //
 // Under a context that is done already, each call yields once and fails with the cause.

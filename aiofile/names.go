@@ -61,8 +61,8 @@ func Symlink(ctx context.Context, target, link string) error {
 	return do(ctx, "symlink", link, func() error { return os.Symlink(target, link) })
 }
 
-// Chmod changes the permission of a file, as os.Chmod does. If ctx ends before it has begun, Chmod returns its cause and
-// does nothing.
+// Chmod changes the permission of a file, as os.Chmod does. If ctx ends before it has begun, Chmod returns its cause
+// and does nothing.
 func Chmod(ctx context.Context, name string, mode fs.FileMode) error {
 	return do(ctx, "chmod", name, func() error { return os.Chmod(name, mode) })
 }
