@@ -148,6 +148,7 @@ func (v *trial) through(ctx context.Context, target net.Addr, fn func(address st
 type conversation struct {
 	trial
 	echo             bool
+	slipIn           bool // somebody sends plain text where TLS is to begin, so that it may not
 	clientIs, servIs end
 	client, server   talker
 }
@@ -204,6 +205,9 @@ func (v *conversation) judge() error {
 	directions := []direction{{"up", &v.client, &v.server}, {"down", &v.server, &v.client}}
 	if v.echo { // how much the server had read, and not yet written when that failed, is not known
 		directions = []direction{{"there and back", &v.client, &v.client}}
+	}
+	if v.slipIn && (v.client.began || v.server.began) {
+		return errors.New("plain text was taken for the beginning of TLS, or dropped")
 	}
 	for _, d := range directions {
 		for _, err := range []error{d.from.writeErr, d.to.readErr} {
