@@ -181,9 +181,9 @@ func (m *mirror) copyFile(ctx context.Context, from, to string, info fs.FileInfo
 		if _, err := aiofile.Copy(ctx, to, from, aiofile.Atomic()); err != nil {
 			return err
 		}
-		// The time comes last, so that a file which has it has everything.
-		err := finish(ctx, func() error {
-			return errors.Join(os.Chmod(to, info.Mode()), os.Chtimes(to, time.Time{}, info.ModTime()))
+		// The time comes last, so that a file which has it has everything; and also when ctx has ended meanwhile.
+		err := asyncio.Shield(ctx, func(ctx context.Context) error {
+			return errors.Join(aiofile.Chmod(ctx, to, info.Mode()), aiofile.Chtimes(ctx, to, time.Time{}, info.ModTime()))
 		})
 		if err != nil {
 			return err
@@ -195,21 +195,21 @@ func (m *mirror) copyFile(ctx context.Context, from, to string, info fs.FileInfo
 }
 
 func (m *mirror) copyLink(ctx context.Context, from, to string) error {
-	target, err := readlink(ctx, from)
+	target, err := aiofile.Readlink(ctx, from)
 	if err != nil {
 		return err
 	}
-	if old, err := readlink(ctx, to); err == nil && old == target {
+	if old, err := aiofile.Readlink(ctx, to); err == nil && old == target {
 		m.same++
 		return nil
 	}
 	if !m.only("copy", to) {
-		err := finish(ctx, func() error {
+		err := asyncio.Shield(ctx, func(ctx context.Context) error {
 			fresh := to + ".mirror" // takes the place of the old one in one step
-			if err := os.Symlink(target, fresh); err != nil {
+			if err := aiofile.Symlink(ctx, target, fresh); err != nil {
 				return err
 			}
-			return os.Rename(fresh, to)
+			return aiofile.Rename(ctx, fresh, to)
 		})
 		if err != nil {
 			return err
@@ -217,16 +217,4 @@ func (m *mirror) copyLink(ctx context.Context, from, to string) error {
 	}
 	m.copied++
 	return nil
-}
-
-func readlink(ctx context.Context, path string) (string, error) {
-	return asyncio.ToThread(ctx, func() (string, error) { return os.Readlink(path) })
-}
-
-// finish runs what changes something in a thread, and waits for it even if ctx ends.
-func finish(ctx context.Context, fn func() error) error {
-	return asyncio.Shield(ctx, func(ctx context.Context) error {
-		_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) { return asyncio.None{}, fn() })
-		return err
-	})
 }
