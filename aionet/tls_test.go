@@ -21,7 +21,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
-	"golang.org/x/net/nettest"
+	"github.com/go-asyncio/asyncio/internal/conntest"
 )
 
 // certificate is one for 127.0.0.1 and "localhost", and the pool that trusts it.
@@ -104,38 +104,11 @@ func TestTLS_serveAndDial_echo(t *testing.T) {
 }
 
 func TestTLS_isANetConn(t *testing.T) {
-	for _, m := range []struct {
-		name                          string
-		loops                         int
-		reads, writes, plain, foreign bool
-	}{
-		{"goroutines", 1, false, false, false, false},
-		{"coroutines", 1, true, true, false, false},
-		{"mixed", 1, true, false, false, false},
-		{"mixed the other way", 1, false, true, false, false},
-		{"goroutine and coroutine", 1, true, true, true, false},
-		{"two loops", 2, true, true, false, false},
-		{"coroutines over somebody else's connection", 1, true, true, false, true},
-		{"goroutines over somebody else's connection", 1, false, false, false, true},
-	} {
-		t.Run(m.name, func(t *testing.T) {
-			a := background(t)
-			b := a
-			if m.loops == 2 {
-				b = background(t)
-			}
-			nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+	for name, foreign := range map[string]bool{"over a Conn": false, "over somebody else's connection": true} {
+		t.Run(name, func(t *testing.T) {
+			conntest.Run(t, func(a, b *asyncio.Loop) (c1, c2 net.Conn, err error) {
 				plain1, plain2 := twoEnds(t, "tcp", a, b)
-				client, server, err := bothSides(plain1, plain2, a, b, m.foreign)
-				if err != nil {
-					return nil, nil, nil, err
-				}
-				stop = func() { client.Close(); server.Close() }
-				c1, c2 = inCoroutines{client, a, m.reads, m.writes}, inCoroutines{server, b, m.reads, m.writes}
-				if m.plain {
-					c2 = server
-				}
-				return c1, c2, stop, nil
+				return bothSides(plain1, plain2, a, b, foreign)
 			})
 		})
 	}

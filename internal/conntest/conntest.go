@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(a, b *asyncio.Loop) (c1, c2 net.Conn, err error
 		{"two loops", coroutines, coroutines, 2},
 	} {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel() // it mostly waits for deadlines
 			a := background(t)
 			b := a
 			if m.loops == 2 {
