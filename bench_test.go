@@ -324,3 +324,21 @@ func BenchmarkRunThreadsafe(b *testing.B) {
 		return err
 	})
 }
+
+func BenchmarkSendAndRecv(b *testing.B) {
+	b.ReportAllocs()
+	ask, answer := make(chan int), make(chan int)
+	go func() {
+		for v := range ask {
+			answer <- v
+		}
+	}()
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for i := range b.N {
+			_ = asyncio.Send(ctx, ask, i)
+			_, _, _ = asyncio.Recv(ctx, answer)
+		}
+		return nil
+	})
+	close(ask)
+}

@@ -49,6 +49,24 @@ func TestLoop_thatHasGivenGoroutinesWork_letsThemRunBeforeItSleeps(t *testing.T)
 		})
 		return err
 	})
+	few("Send and Recv", func(ctx context.Context) error {
+		ask, answer := make(chan int), make(chan int)
+		defer close(ask)
+		go func() {
+			for v := range ask {
+				answer <- v
+			}
+		}()
+		for i := range calls {
+			if err := asyncio.Send(ctx, ask, i); err != nil {
+				return err
+			}
+			if _, _, err := asyncio.Recv(ctx, answer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // switches is how often a thread of this process has begun to wait.
