@@ -230,8 +230,15 @@ func (f *File) Sync() error {
 }
 
 // ReadDir reads the entries of a directory that was opened, as os.File.ReadDir does. Their Info is awaited, too.
-func (f *File) ReadDir(n int) ([]fs.DirEntry, error) {
-	entries, err := lookFrom(f.loop, "readdir", f.Name(), func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
+//
+// Once it has begun it is not ended, since the entries that it takes would be lost.
+func (f *File) ReadDir(n int) (entries []fs.DirEntry, err error) {
+	ctx := f.loop.CurrentContext()
+	if ctx == nil {
+		entries, err = plainly(f.loop, "readdir", f.Name(), func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
+	} else {
+		entries, err = change(ctx, f.loop, "readdir", f.Name(), func(func() bool) ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
+	}
 	return awaited(f.loop, entries), err
 }
 
