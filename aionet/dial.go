@@ -145,14 +145,20 @@ func (d *dialer) dialFrom(ctx context.Context, local, a net.Addr) (*Conn, error)
 }
 
 // connect tries again when the system has connected the socket with itself, as it may do if it picks the very port
-// that is dialled, at which nobody listens.
+// that is dialled, at which nobody listens; and at a Unix listener whose queue is full, who does not say when it is not.
 func (d *dialer) connect(ctx context.Context, local, a net.Addr) (*Conn, error) {
-	for {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		c, err := d.connectOnce(ctx, local, a)
-		if err != nil || d.network == "unix" || local != nil || c.LocalAddr().String() != c.RemoteAddr().String() {
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			if err := asyncio.Sleep(ctx, pause); err != nil {
+				return nil, err
+			}
+		case err != nil || d.network == "unix" || local != nil || c.LocalAddr().String() != c.RemoteAddr().String():
 			return c, err
+		default:
+			c.Close()
 		}
-		c.Close()
 	}
 }
 
@@ -160,7 +166,9 @@ func (d *dialer) connectOnce(ctx context.Context, local, a net.Addr) (*Conn, err
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	s, err := d.open(ctx, local, a)
+	o := d.options.Options
+	o.Local = local
+	s, err := d.loop.Poller().Dial(d.network, a, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -179,21 +187,6 @@ func (d *dialer) connectOnce(ctx context.Context, local, a net.Addr) (*Conn, err
 		}
 		if err != nil {
 			c.Close()
-			return nil, err
-		}
-	}
-}
-
-// open begins to connect. A Unix listener whose queue is full says so at once, and not when there is room again.
-func (d *dialer) open(ctx context.Context, local, a net.Addr) (poller.Socket, error) {
-	o := d.options.Options
-	o.Local = local
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		s, err := d.loop.Poller().Dial(d.network, a, &o)
-		if !errors.Is(err, syscall.EAGAIN) {
-			return s, err
-		}
-		if err := asyncio.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 	}

@@ -43,10 +43,14 @@ func listenUnix(ctx context.Context, l *asyncio.Loop, path string, o *options) (
 
 // removeDeadSocket removes the file of a socket that nobody listens at, or says why it may not.
 func removeDeadSocket(network, path string) error {
-	file, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // its owner has just removed it
+	if err := removeIfDead(network, path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
+	return nil // its owner, or another one who is to listen there, has just removed it
+}
+
+func removeIfDead(network, path string) error {
+	file, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
@@ -61,7 +65,11 @@ func removeDeadSocket(network, path string) error {
 	if !nobodyAnswers(err) {
 		return err
 	}
-	if now, err := os.Lstat(path); err != nil || !os.SameFile(file, now) {
+	now, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(file, now) {
 		return fmt.Errorf("somebody has just replaced %s", path)
 	}
 	return os.Remove(path)

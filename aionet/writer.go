@@ -231,7 +231,7 @@ func (w *Writer) String() string {
 // was taken is the beginning of TLS: so nothing is lost, and nobody can slip in plain text that would be taken for
 // encrypted. Options are those of [StartTLS].
 //
-// It waits, and is ended by ctx. After an error the connection is closed.
+// It waits, and is ended by ctx. After an error the connection is closed, unless that is one of the arguments.
 func (w *Writer) StartTLS(ctx context.Context, r *Reader, config *tls.Config, side TLSSide, opts ...Option) error {
 	o := optionsOf(opts)
 	conn, ok := w.conn.(net.Conn)
@@ -242,6 +242,7 @@ func (w *Writer) StartTLS(ctx context.Context, r *Reader, config *tls.Config, si
 		return fmt.Errorf("aionet: start TLS with %s: %w", nameOf(w.conn), err)
 	}
 	if err := w.sendAll(ctx); err != nil {
+		w.q.cut(err)
 		return err
 	}
 	early, _ := r.Peek(r.Buffered())
