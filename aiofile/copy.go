@@ -66,15 +66,16 @@ func copySteps(stop func() bool, out, in *os.File) (done int64, err error) {
 }
 
 // ReadFrom writes what r gives until its end; io.Copy uses it. It is ended as Write is, and as the Read of r.
-func (f *File) ReadFrom(r io.Reader) (int64, error) { return copyThrough(onlyWriter{f}, r) }
+func (f *File) ReadFrom(r io.Reader) (int64, error) { return copyThrough(onlyWriter{f}, onlyReader{r}) }
 
-// WriteTo reads until the end and writes to w; io.Copy uses it. It is ended as Read is, and as the Write of w.
-func (f *File) WriteTo(w io.Writer) (int64, error) { return copyThrough(w, f) }
+// WriteTo reads until the end and writes to w; io.Copy uses it. To a connection of aionet the system sends the file
+// itself, where it can. It is ended as Read is, and as the Write of w.
+func (f *File) WriteTo(w io.Writer) (int64, error) { return copyThrough(w, lent{f}) }
 
 func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	buf := buffers.Get().(*[onLoop]byte)
 	defer buffers.Put(buf)
-	return io.CopyBuffer(w, onlyReader{r}, buf[:])
+	return io.CopyBuffer(w, r, buf[:])
 }
 
 // These hide what io.Copy would call instead, which would be us again.

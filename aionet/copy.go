@@ -1,9 +1,11 @@
 package aionet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -22,6 +24,9 @@ const fileAtOnce = 4 << 20
 //
 // It is ended as Write is.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	if sent, err := c.readFromLender(r); sent > 0 || !errors.Is(err, errors.ErrUnsupported) {
+		return sent, err
+	}
 	if f, n, ok := fileOf(r); ok {
 		sent, err := c.sendFile(f, n)
 		if l, ok := r.(*io.LimitedReader); ok {
@@ -37,6 +42,38 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
 	return io.CopyBuffer(onlyWriter{c}, r, buf[:])
+}
+
+// A lender is a file that knows its position itself, an aiofile.File: it lends the system's file for as long as fn runs.
+type lender interface {
+	Lend(fn func(f *os.File) error) error
+}
+
+// readFromLender is ReadFrom for what a lender has; errors.ErrUnsupported if r is none, or does not lend.
+func (c *Conn) readFromLender(r io.Reader) (sent int64, err error) {
+	part, limited := r.(*io.LimitedReader)
+	if limited {
+		r = part.R
+	}
+	l, ok := r.(lender)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	err = l.Lend(func(f *os.File) error {
+		start, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		if limited {
+			sent, err = c.ReadFrom(&io.LimitedReader{R: f, N: part.N})
+			part.N -= sent
+		} else {
+			sent, err = c.ReadFrom(f)
+		}
+		_, sought := f.Seek(start+sent, io.SeekStart) // a copy may have read more than it sent
+		return cmp.Or(err, sought)
+	})
+	return sent, err
 }
 
 type onlyWriter struct{ io.Writer }

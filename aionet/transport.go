@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
 	"syscall"
 
@@ -59,10 +58,11 @@ type Transport interface {
 	// Protocol returns the protocol; nil after ConnectionLost.
 	Protocol() Protocol
 
-	// SendFile sends up to n bytes of f from offset on, after what was written before, by the system itself
-	// (sendfile) where that can be, and returns how many. Write fails meanwhile. f's position is then behind what was
-	// sent. It waits, and is ended by ctx, which leaves the transport as it is.
-	SendFile(ctx context.Context, f *os.File, offset, n int64, opts ...SendFileOption) (int64, error)
+	// SendFile sends up to n bytes of f from offset on, after what was written before, and returns how many: by the
+	// system itself (sendfile) where that can be, which takes an *os.File or an *aiofile.File; anything else is read in
+	// threads. Write fails meanwhile. f's position is then behind what was sent. It waits, and is ended by ctx, which
+	// leaves the transport as it is.
+	SendFile(ctx context.Context, f io.ReadSeeker, offset, n int64, opts ...SendFileOption) (int64, error)
 	// StartTLS upgrades the connection, after what was written before: from now on all is encrypted, and the protocol
 	// stays. On the client's side config needs a ServerName or InsecureSkipVerify, on the server's a certificate. The
 	// protocol should have paused reading when it agreed with its peer to upgrade. It waits, and is ended by ctx; if

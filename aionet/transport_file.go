@@ -23,11 +23,11 @@ func WithoutFallback() SendFileOption { return func(s *sendFile) { s.nativeOnly 
 // sendFile is one call of SendFile.
 type sendFile struct {
 	t          *transport
-	f          *os.File
+	f          io.ReadSeeker
 	nativeOnly bool
 }
 
-func (t *transport) SendFile(ctx context.Context, f *os.File, offset, n int64, opts ...SendFileOption) (int64, error) {
+func (t *transport) SendFile(ctx context.Context, f io.ReadSeeker, offset, n int64, opts ...SendFileOption) (int64, error) {
 	t.check("SendFile")
 	if offset < 0 || n < 0 {
 		return 0, fmt.Errorf("aionet: Transport.SendFile: negative offset %d or count %d", offset, n)
@@ -40,9 +40,25 @@ func (t *transport) SendFile(ctx context.Context, f *os.File, offset, n int64, o
 		set(s)
 	}
 	t.state |= fileOnWire
-	sent, err := s.run(ctx, offset, n)
+	sent, err := s.lent(ctx, offset, n)
 	t.state &^= fileOnWire
 	t.flushed() // closes, if that was asked for meanwhile
+	return sent, err
+}
+
+// lent is run with the system's file, if that has to be borrowed.
+func (s *sendFile) lent(ctx context.Context, offset, n int64) (sent int64, err error) {
+	l, ok := s.f.(lender)
+	if !ok {
+		return s.run(ctx, offset, n)
+	}
+	err = asyncio.Enter(ctx, func() error {
+		return l.Lend(func(f *os.File) (err error) {
+			s.f = f
+			sent, err = s.run(ctx, offset, n)
+			return err
+		})
+	})
 	return sent, err
 }
 
@@ -54,8 +70,9 @@ func (s *sendFile) run(ctx context.Context, offset, n int64) (sent int64, err er
 		return 0, err
 	}
 	err = errors.ErrUnsupported
-	if sock, ok := s.t.wire.(poller.Socket); ok {
-		sent, err = s.native(ctx, sock, n)
+	sock, isSocket := s.t.wire.(poller.Socket)
+	if f, isFile := s.f.(poller.File); isSocket && isFile {
+		sent, err = s.native(ctx, sock, f, n)
 	}
 	if errors.Is(err, errors.ErrUnsupported) && sent == 0 {
 		if s.nativeOnly {
@@ -77,7 +94,7 @@ func (s *sendFile) seek(ctx context.Context, offset int64) error {
 }
 
 // native waits for the thread even when cancelled, as only it knows how much was sent; it is told to stop.
-func (s *sendFile) native(ctx context.Context, sock poller.Socket, n int64) (sent int64, err error) {
+func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File, n int64) (sent int64, err error) {
 	var mu sync.Mutex
 	over := false
 	forget := context.AfterFunc(ctx, func() {
@@ -92,7 +109,7 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, n int64) (sen
 			for sent < n && err == nil {
 				var k int64
 				part := min(n-sent, fileAtOnce)
-				if k, err = sock.SendFile(s.f, part); k < part && err == nil {
+				if k, err = sock.SendFile(f, part); k < part && err == nil {
 					n = 0 // the file's end
 				}
 				sent += k

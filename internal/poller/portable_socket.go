@@ -369,7 +369,12 @@ func (s *netSocket) SendFile(f File, n int64) (int64, error) {
 	if err := s.Block(Write, func(Tryer) bool { return s.claimOut() }); err != nil {
 		return 0, err
 	}
-	sent, err := io.Copy(s.conn, io.LimitReader(f, n))
+	start, err := f.Seek(0, io.SeekCurrent)
+	var sent int64
+	if err == nil {
+		sent, err = io.Copy(s.conn, io.LimitReader(f, n))
+		_, _ = f.Seek(start+sent, io.SeekStart) // more may have been read
+	}
 	s.complete(Write, func() {
 		s.sending = false
 		_ = s.conn.SetWriteDeadline(time.Time{})
