@@ -5,17 +5,11 @@ package cancelwalk_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,42 +19,34 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/testcert"
 )
 
-func TestAionet(t *testing.T) {
-	testAll(t, []walk{
-		{"Conn.Read", 1, reads(plain, func(c net.Conn) source { return c })},
-		{"TLSConn.Read", 1, reads(secret, func(c net.Conn) source { return c })},
-		{"Reader.Read", 1, reads(plain, func(c net.Conn) source { return aionet.NewReader(c) })},
-		{"Reader.ReadExactly", 1, reads(plain, exactly)},
-		{"Reader.ReadLine", 1, reads(secret, lines)},
-		{"Conn.Write", 1, writes(plain)},
-		{"TLSConn.Write", 1, writes(secret)},
-		{"Writer.Drain", 1, drains(plain)},
-		{"Writer.Drain over TLS", 1, drains(secret)},
-		{"Writer.WaitClosed", 1, waitsClosed},
-		{"Conn.ReadFrom of a file", 1, sendsFile},
-		{"Conn.WriteTo", 1, copies},
-		{"Listener.Accept", 1, accepts},
-		{"Dial", 1, dials(busyListener, func(ctx context.Context, port string) (io.Closer, error) {
-			return aionet.Dial(ctx, "tcp", "127.0.0.1:"+port)
-		})},
-		{"Dial by name", 2, dials(busyListener, func(ctx context.Context, port string) (io.Closer, error) {
-			return aionet.Dial(ctx, "tcp", "name:"+port, aionet.WithResolver(slowly{}))
-		})},
-		{"DialTLS", 2, dials(busyListener, func(ctx context.Context, port string) (io.Closer, error) {
-			return aionet.DialTLS(ctx, "tcp", "127.0.0.1:"+port, clientConfig())
-		})},
-		{"OpenConnection", 1, dials(listener, func(ctx context.Context, port string) (io.Closer, error) {
-			_, w, err := aionet.OpenConnection(ctx, "tcp", "127.0.0.1:"+port, aionet.WithTLS(clientConfig()))
-			return w, err
-		})},
-		{"StartTLS", 1, startsTLS},
-		{"TLSConn.HandshakeContext", 1, shakesHands},
-		{"Serve", 2, serves(nil)},
-		{"Serve with TLS", 2, serves(serverConfig())},
-		{"LookupNetIP", 1, looksUp},
-	})
+func TestStreams(t *testing.T) { testAll(t, streams) }
+
+var streams = []walk{
+	{"Conn.Read", 1, reads(plain, func(c net.Conn) source { return c })},
+	{"TLSConn.Read", 1, reads(secret, func(c net.Conn) source { return c })},
+	{"Reader.Read", 1, reads(plain, func(c net.Conn) source { return aionet.NewReader(c) })},
+	{"Reader.ReadExactly", 1, reads(plain, reader(func(r *aionet.Reader) ([]byte, error) { return r.ReadExactly(3) }))},
+	{"Reader.ReadLine", 1, reads(secret, reader((*aionet.Reader).ReadLine))},
+	{"Reader.ReadUntil", 1, reads(plain, reader(func(r *aionet.Reader) ([]byte, error) { return r.ReadUntil([]byte("\n")) }))},
+	{"Reader.ReadAll", 1, reads(plain, reader((*aionet.Reader).ReadAll))},
+	{"Reader.Lines", 1, reads(plain, reader(firstLine))},
+	{"Reader.Peek, Reader.Discard", 1, reads(plain, reader(peek))},
+	{"Reader.Discard", 1, discards},
+	{"Conn.Write", 1, writes(plain)},
+	{"TLSConn.Write", 1, writes(secret)},
+	{"Writer.Drain", 1, drains(plain)},
+	{"Writer.Drain: over TLS", 1, drains(secret)},
+	{"Writer.WaitClosed", 1, waitsClosed},
+	{"Conn.ReadFrom: a file", 1, sendsFile},
+	{"Conn.WriteTo", 1, copies},
+	{"StartTLS", 1, startsTLS(plain)},
+	{"StartTLS: over TLS", 1, startsTLS(secret)},
+	{"Writer.StartTLS", 2, upgrades},
+	{"TLSConn.Handshake", 1, shakesHands(func(_ context.Context, c *aionet.TLSConn) error { return c.Handshake() })},
+	{"TLSConn.HandshakeContext", 1, shakesHands(func(ctx context.Context, c *aionet.TLSConn) error { return c.HandshakeContext(ctx) })},
 }
 
 // plain and secret return both ends of a connection: ours, and one of package net on the other side.
@@ -76,7 +62,25 @@ func plain(ctx context.Context, s *stage) (ours, theirs net.Conn, err error) {
 	}
 	s.cleanup(func() { theirs.Close() })
 	ours, err = ln.Accept()
+	if err == nil {
+		err = errors.Join(small(ours), small(theirs))
+	}
 	return ours, theirs, err
+}
+
+// small gives a socket small buffers, so that little fills them.
+func small(c net.Conn) error {
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for _, buffer := range []int{syscall.SO_SNDBUF, syscall.SO_RCVBUF} {
+			failed = errors.Join(failed, syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, buffer, 32<<10))
+		}
+	})
+	return errors.Join(err, failed)
 }
 
 func secret(ctx context.Context, s *stage) (ours, theirs net.Conn, err error) {
@@ -84,8 +88,8 @@ func secret(ctx context.Context, s *stage) (ours, theirs net.Conn, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	peer := tls.Client(raw, clientConfig())
-	c := aionet.TLSServer(below.(*aionet.Conn), serverConfig())
+	peer := tls.Client(raw, testcert.Client())
+	c := aionet.TLSServer(below.(*aionet.Conn), testcert.Server())
 	_, _, err = asyncio.Gather2(ctx,
 		func(ctx context.Context) (struct{}, error) { return struct{}{}, c.HandshakeContext(ctx) },
 		func(ctx context.Context) (struct{}, error) {
@@ -103,21 +107,35 @@ type sourceFunc func([]byte) (int, error)
 
 func (f sourceFunc) Read(p []byte) (int, error) { return f(p) }
 
-func exactly(c net.Conn) source {
-	r := aionet.NewReader(c)
-	return sourceFunc(func(p []byte) (int, error) {
-		b, err := r.ReadExactly(3)
-		return copy(p, b), err
-	})
+// reader makes a source of a Reader's method.
+func reader(read func(*aionet.Reader) ([]byte, error)) func(net.Conn) source {
+	return func(c net.Conn) source {
+		r := aionet.NewReader(c)
+		return sourceFunc(func(p []byte) (int, error) {
+			b, err := read(r)
+			return copy(p, b), err
+		})
+	}
 }
 
-func lines(c net.Conn) source {
-	r := aionet.NewReader(c)
-	return sourceFunc(func(p []byte) (int, error) {
-		b, err := r.ReadLine()
-		return copy(p, b), err
-	})
+func firstLine(r *aionet.Reader) ([]byte, error) {
+	for line, err := range r.Lines() {
+		return line, err
+	}
+	return nil, io.EOF
 }
+
+func peek(r *aionet.Reader) ([]byte, error) {
+	view, err := r.Peek(3)
+	if err != nil {
+		return nil, err
+	}
+	b := bytes.Clone(view)
+	_, err = r.Discard(len(b))
+	return b, err
+}
+
+const words = "ab\ncd\nef\n"
 
 // A cancelled read takes nothing: it goes on where it was.
 func reads(open opener, from func(net.Conn) source) func(context.Context, *stage) error {
@@ -126,18 +144,20 @@ func reads(open opener, from func(net.Conn) source) func(context.Context, *stage
 		if err != nil {
 			return err
 		}
-		sent := []byte("ab\ncd\nef\n")
+		sent := []byte(words)
 		left := sent
 		s.nudge = func() {
 			if len(left) > 0 {
 				theirs.Write(left[:1])
 				left = left[1:]
+			} else {
+				theirs.(interface{ CloseWrite() error }).CloseWrite()
 			}
 		}
 		var got []byte
 		r := from(ours)
 		readAll := func(context.Context) error {
-			buf := make([]byte, 8)
+			buf := make([]byte, len(sent))
 			for len(got) < len(sent) {
 				n, err := r.Read(buf)
 				got = append(got, buf[:n]...)
@@ -161,15 +181,21 @@ func reads(open opener, from func(net.Conn) source) func(context.Context, *stage
 	}
 }
 
-const much = 8 << 20 // bytes: more than the system's buffers take
-
-func data(n int) []byte {
-	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(i ^ i>>8 ^ i>>16)
-	}
-	return p
+// A cancelled Discard says how much it has dropped.
+func discards(ctx context.Context, s *stage) error {
+	left := []byte(words)
+	return reads(plain, func(c net.Conn) source {
+		r := aionet.NewReader(c)
+		return sourceFunc(func(p []byte) (int, error) {
+			n, err := r.Discard(min(3, len(left)))
+			copy(p, left[:n])
+			left = left[n:]
+			return n, err
+		})
+	})(ctx, s)
 }
+
+const much = 512 << 10 // bytes: more than small buffers take
 
 // A sipper reads what the other end sends, a part at each nudge.
 type sipper struct {
@@ -194,6 +220,15 @@ func (p *sipper) sip() {
 		n, _ := io.ReadFull(p.c, part)
 		p.got = append(p.got, part[:n]...)
 	}()
+}
+
+// want returns an error unless the bytes of data(n), and then end, were sent and have arrived.
+func (p *sipper) want(ctx context.Context, n int, end string) error {
+	got, err := p.all(ctx)
+	if want := append(data(n), end...); !bytes.Equal(got, want) {
+		return fmt.Errorf("%d bytes arrived, want the %d that were reported and %q (%v)", len(got), n, end, err)
+	}
+	return nil
 }
 
 // all reads to the end, and returns all that came.
@@ -225,18 +260,15 @@ func writes(open opener) func(context.Context, *stage) error {
 		}
 		s.check = func(ctx context.Context, _ error) error {
 			s.nudge = nil
-			all := asyncio.CreateTask(ctx, peer.all)
+			arrived := asyncio.Go(ctx, func(ctx context.Context) error { return peer.want(ctx, taken, "the end") })
 			if _, err := ours.Write([]byte("the end")); err != nil {
 				return fmt.Errorf("writing on: %w", err)
 			}
 			if err := ours.Close(); err != nil {
 				return err
 			}
-			got, err := all.Await(ctx)
-			if want := append(data(much)[:taken], "the end"...); !bytes.Equal(got, want) {
-				return fmt.Errorf("%d bytes arrived, want the %d that Write reported and 7 (%v)", len(got), taken, err)
-			}
-			return nil
+			_, err := arrived.Await(ctx)
+			return err
 		}
 		return nil
 	}
@@ -260,15 +292,12 @@ func drains(open opener) func(context.Context, *stage) error {
 		}
 		s.check = func(ctx context.Context, _ error) error {
 			s.nudge = nil
-			all := asyncio.CreateTask(ctx, peer.all)
+			arrived := asyncio.Go(ctx, func(ctx context.Context) error { return peer.want(ctx, much, "") })
 			if err := errors.Join(w.Close(), w.WaitClosed(ctx)); err != nil {
 				return err
 			}
-			got, err := all.Await(ctx)
-			if !bytes.Equal(got, data(much)) {
-				return fmt.Errorf("%d of %d bytes arrived: %v", len(got), much, err)
-			}
-			return nil
+			_, err := arrived.Await(ctx)
+			return err
 		}
 		return nil
 	}
@@ -309,44 +338,43 @@ func sendsFile(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(s.dir, "file")
-	if err := os.WriteFile(name, data(much), 0o600); err != nil {
-		return err
-	}
-	f, err := os.Open(name)
+	f, err := openFile(s)
 	if err != nil {
 		return err
 	}
-	s.cleanup(func() { f.Close() })
-	read := sync.OnceValue(func() chan []byte { // beside the loop, as the thread that sends is
-		all := make(chan []byte, 1)
-		go func() {
-			got, _ := io.ReadAll(theirs)
-			all <- got
-		}()
-		return all
-	})
-	s.nudge = func() { read() }
+	peer := &sipper{c: theirs}
+	s.nudge = peer.sip
 	var sent int64
 	s.do = func(context.Context) (err error) {
 		sent, err = io.Copy(ours, f)
 		return err
 	}
 	s.check = func(ctx context.Context, _ error) error {
-		read()
+		s.nudge = nil
+		arrived := asyncio.Go(ctx, func(ctx context.Context) error { return peer.want(ctx, int(sent), "the end") })
 		if _, err := ours.Write([]byte("the end")); err != nil {
 			return fmt.Errorf("writing on: %w", err)
 		}
 		if err := ours.Close(); err != nil {
 			return err
 		}
-		got, _, err := asyncio.Recv(ctx, read())
-		if want := append(data(much)[:sent], "the end"...); !bytes.Equal(got, want) {
-			return fmt.Errorf("%d bytes arrived, want the %d that were reported and 7 (%v)", len(got), sent, err)
-		}
-		return nil
+		_, err := arrived.Await(ctx)
+		return err
 	}
 	return nil
+}
+
+// openFile opens a file of much data.
+func openFile(s *stage) (*os.File, error) {
+	name := filepath.Join(s.dir, "file")
+	if err := os.WriteFile(name, data(much), 0o600); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(name)
+	if err == nil {
+		s.cleanup(func() { f.Close() })
+	}
+	return f, err
 }
 
 // A cancelled copy has handed on what it has taken.
@@ -379,249 +407,40 @@ func copies(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// A cancelled Accept leaves the connection to the next one.
-func accepts(ctx context.Context, s *stage) error {
-	ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	const all = 3
-	dialled, accepted := 0, 0
-	s.nudge = func() {
-		if dialled == all {
-			return
-		}
-		c, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			panic(err)
-		}
-		dialled++
-		s.cleanup(func() { c.Close() })
-	}
-	acceptAll := func(context.Context) error {
-		for accepted < all {
-			c, err := ln.Accept()
-			if err != nil {
-				return err
-			}
-			accepted++
-			c.Close()
-		}
-		return nil
-	}
-	s.do = acceptAll
-	s.check = func(ctx context.Context, _ error) error { return errors.Join(acceptAll(ctx), ln.Close()) }
-	return nil
-}
-
-// A cancelled Dial leaves nothing, which the harness sees.
-func dials(listen func(*stage) (net.Listener, error), dial func(ctx context.Context, port string) (io.Closer, error)) func(context.Context, *stage) error {
+// A connection whose handshake was cancelled can only be closed.
+func shakesHands(shake func(context.Context, *aionet.TLSConn) error) func(context.Context, *stage) error {
 	return func(ctx context.Context, s *stage) error {
-		var serving sync.WaitGroup
-		s.cleanup(serving.Wait)
-		ln, err := listen(s)
+		below, theirs, err := plain(ctx, s)
 		if err != nil {
 			return err
 		}
-		s.cleanup(func() { ln.Close() })
-		shake := make(chan struct{})
-		nudges := 0
-		s.nudge = func() {
-			switch nudges++; nudges {
-			case 1:
-				serving.Go(func() { serveTLS(ln, shake) })
-			case 2:
-				close(shake)
-			}
+		c := aionet.TLSServer(below.(*aionet.Conn), testcert.Server())
+		s.nudge = shaking(s, theirs, "")
+		s.do = func(ctx context.Context) error { return shake(ctx, c) }
+		s.check = func(context.Context, error) error { return c.Close() }
+		return nil
+	}
+}
+
+// After a StartTLS that was cancelled the connection is closed.
+func startsTLS(open opener) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		below, theirs, err := open(ctx, s)
+		if err != nil {
+			return err
 		}
-		s.cleanup(func() {
-			if nudges < 2 {
-				close(shake)
-			}
-		})
-		_, port, _ := net.SplitHostPort(ln.Addr().String())
-		var c io.Closer
+		var c *aionet.TLSConn
+		s.nudge = shaking(s, theirs, "")
 		s.do = func(ctx context.Context) (err error) {
-			c, err = dial(ctx, port)
+			c, err = aionet.StartTLS(ctx, below, testcert.Server(), aionet.ServerSide)
 			return err
 		}
 		s.check = func(_ context.Context, err error) error {
-			if err != nil {
-				return nil
+			if err == nil {
+				return c.Close()
 			}
-			return c.Close()
-		}
-		return nil
-	}
-}
-
-func listener(*stage) (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
-
-// busyListener returns a listener with so many connections in its queue that nobody can connect until it accepts. (Then
-// it takes up to a second, until the client's system tries again.)
-func busyListener(s *stage) (net.Listener, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	raw, err := ln.(*net.TCPListener).SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	if err := raw.Control(func(fd uintptr) { _ = syscall.Listen(int(fd), 0) }); err != nil {
-		return nil, err
-	}
-	c, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		return nil, err
-	}
-	s.cleanup(func() { c.Close() })
-	return ln, nil
-}
-
-// serveTLS accepts connections, and shakes hands with them once it may.
-func serveTLS(ln net.Listener, shake chan struct{}) {
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		serving.Go(func() {
-			defer c.Close()
-			<-shake
-			if t := tls.Server(c, serverConfig()); t.Handshake() == nil {
-				io.Copy(io.Discard, t)
-			}
-		})
-	}
-}
-
-// slowly is a resolver that waits. It knows one name, with an address first at which nobody listens.
-type slowly struct{}
-
-func (slowly) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	for range 2 {
-		if err := asyncio.Sleep(ctx, time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
-	return []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}, nil
-}
-
-func looksUp(_ context.Context, s *stage) error {
-	cache := aionet.NewCachingResolver(slowly{}, time.Minute, time.Minute, 10)
-	s.do = func(ctx context.Context) error {
-		_, err := aionet.LookupNetIP(ctx, "ip", "name", aionet.WithResolver(cache))
-		return err
-	}
-	s.check = func(ctx context.Context, _ error) error { return s.do(ctx) }
-	return nil
-}
-
-// A connection whose handshake was cancelled can only be closed.
-func shakesHands(ctx context.Context, s *stage) error {
-	below, theirs, err := plain(ctx, s)
-	if err != nil {
-		return err
-	}
-	c := aionet.TLSServer(below.(*aionet.Conn), serverConfig())
-	s.nudge = shaking(s, theirs)
-	s.do = c.HandshakeContext
-	s.check = func(context.Context, error) error { return c.Close() }
-	return nil
-}
-
-func startsTLS(ctx context.Context, s *stage) error {
-	below, theirs, err := plain(ctx, s)
-	if err != nil {
-		return err
-	}
-	var c *aionet.TLSConn
-	s.nudge = shaking(s, theirs)
-	s.do = func(ctx context.Context) (err error) {
-		c, err = aionet.StartTLS(ctx, below, serverConfig(), aionet.ServerSide)
-		return err
-	}
-	s.check = func(_ context.Context, err error) error {
-		if err == nil {
-			return c.Close()
-		}
-		if err := below.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	}
-	return nil
-}
-
-// shaking returns a nudge that lets a client shake hands.
-func shaking(s *stage, theirs net.Conn) func() {
-	var shaken sync.WaitGroup
-	s.cleanup(shaken.Wait)
-	s.cleanup(func() { theirs.Close() })
-	return sync.OnceFunc(func() {
-		shaken.Go(func() { _ = tls.Client(theirs, clientConfig()).Handshake() })
-	})
-}
-
-// Serve ends when its handlers have, and has closed its listener and all connections.
-func serves(config *tls.Config) func(context.Context, *stage) error {
-	return func(ctx context.Context, s *stage) error {
-		listen := func() (*aionet.Listener, error) { return aionet.Listen(ctx, "tcp", "127.0.0.1:0") }
-		if config != nil {
-			listen = func() (*aionet.Listener, error) { return aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", config) }
-		}
-		ln, err := listen()
-		if err != nil {
-			return err
-		}
-		address := ln.Addr().String()
-		var clients sync.WaitGroup
-		s.cleanup(clients.Wait)
-		nudges := 0
-		var staying net.Conn
-		s.cleanup(func() {
-			if staying != nil {
-				staying.Close()
-			}
-		})
-		s.nudge = func() {
-			switch nudges++; nudges {
-			case 1, 2, 3:
-				c, err := net.Dial("tcp", address)
-				if err != nil {
-					return // it has ended
-				}
-				if nudges == 2 {
-					staying = c
-				} else {
-					clients.Go(func() { call(c, config != nil) })
-				}
-			case 4:
-				ln.Close()
-			}
-		}
-		live := 0
-		s.do = func(ctx context.Context) error {
-			return aionet.Serve(ctx, ln, func(ctx context.Context, c net.Conn) error {
-				live++
-				defer func() { live-- }()
-				_, err := io.Copy(c, c)
-				if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) { // TLS clients that do not say goodbye
-					return nil
-				}
-				return err
-			})
-		}
-		s.check = func(ctx context.Context, _ error) error {
-			s.nudge = nil
-			if live > 0 {
-				return fmt.Errorf("%d handlers go on", live)
-			}
-			if c, err := aionet.Dial(ctx, "tcp", address); err == nil {
-				return errors.Join(errors.New("it still listens"), c.Close())
+			if _, err := below.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+				return fmt.Errorf("writing below gives %w", err)
 			}
 			return nil
 		}
@@ -629,48 +448,46 @@ func serves(config *tls.Config) func(context.Context, *stage) error {
 	}
 }
 
-// call is a client that has something echoed.
-func call(c net.Conn, secret bool) {
-	defer c.Close()
-	if secret {
-		t := tls.Client(c, clientConfig())
-		defer t.Close()
-		c = t
+// The same goes for a stream.
+func upgrades(ctx context.Context, s *stage) error {
+	ours, theirs, err := plain(ctx, s)
+	if err != nil {
+		return err
 	}
-	c.Write([]byte("hello"))
-	io.ReadFull(c, make([]byte, 5))
+	r, w := aionet.NewReader(ours), aionet.NewWriter(ctx, ours)
+	s.nudge = shaking(s, theirs, string(data(much)))
+	s.do = func(ctx context.Context) error {
+		if _, err := w.Write(data(much)); err != nil {
+			return err
+		}
+		return w.StartTLS(ctx, r, testcert.Server(), aionet.ServerSide)
+	}
+	s.check = func(ctx context.Context, err error) error {
+		_, failed := w.WriteString("hello")
+		if (failed != nil) != (err != nil) {
+			return fmt.Errorf("after StartTLS: %w; writing on gives %v", err, failed)
+		}
+		w.Close()
+		if failed := w.WaitClosed(ctx); err == nil {
+			return failed
+		}
+		return nil
+	}
+	return nil
 }
 
-// certificate is one for 127.0.0.1, and the pool that trusts it.
-var certificate = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		panic(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-})
-
-func serverConfig() *tls.Config {
-	cert, _ := certificate()
-	return &tls.Config{Certificates: []tls.Certificate{cert}}
-}
-
-func clientConfig() *tls.Config {
-	_, pool := certificate()
-	return &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
+// shaking returns a nudge that lets a client read greeting and shake hands.
+func shaking(s *stage, theirs net.Conn, greeting string) func() {
+	var shaken sync.WaitGroup
+	s.cleanup(shaken.Wait)
+	s.cleanup(func() { theirs.Close() })
+	return sync.OnceFunc(func() {
+		shaken.Go(func() {
+			io.ReadFull(theirs, make([]byte, len(greeting)))
+			t := tls.Client(theirs, testcert.Client())
+			if t.Handshake() == nil {
+				io.Copy(io.Discard, t)
+			}
+		})
+	})
 }

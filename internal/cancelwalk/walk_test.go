@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -205,6 +206,17 @@ func placesOf(l *asyncio.Loop) map[string]bool {
 	}
 	return places
 }
+
+// data returns n bytes, no two stretches of which are alike.
+func data(n int) []byte { return pattern()[:n:n] }
+
+var pattern = sync.OnceValue(func() []byte {
+	p := make([]byte, 8<<20)
+	for i := range p {
+		p[i] = byte(i ^ i>>8 ^ i>>16)
+	}
+	return p
+})
 
 func testAll(t *testing.T, walks []walk) {
 	for _, w := range walks {
