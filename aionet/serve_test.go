@@ -207,26 +207,54 @@ func TestServe_handlerFails_isReportedAndTheServerGoesOn(t *testing.T) {
 	}
 }
 
+// timedOut returns a listener at which an Accept has timed out.
+func timedOut(t *testing.T, ctx context.Context, network string) *aionet.Listener {
+	t.Helper()
+	ln, err := aionet.Listen(ctx, network, address(t, network))
+	must(t, err)
+	err = asyncio.Timeout(ctx, time.Millisecond, func(context.Context) error {
+		_, err := ln.Accept()
+		return err
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Accept = %v", err)
+	}
+	return ln
+}
+
 func TestAccept_cancelled_leavesTheConnectionInTheQueue(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
-			ln, err := aionet.Listen(ctx, network, address(t, network))
-			if err != nil {
-				return err
-			}
-			err = asyncio.Timeout(ctx, 3*time.Millisecond, func(context.Context) error {
-				_, err := ln.Accept()
-				return err
-			})
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Accept = %v", err)
-			}
+			ln := timedOut(t, ctx, network)
 			if _, err := aionet.Dial(ctx, network, ln.Addr().String()); err != nil {
 				return err
 			}
-			_, err = ln.Accept()
+			_, err := ln.Accept()
 			return err
 		})
+	})
+}
+
+// An accepted connection has the address that was dialed, whether its listener is at that one or at all.
+func TestAccept_localAddr_isTheDialedOne(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		for _, at := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", ":0"} {
+			ln, err := aionet.Listen(ctx, "tcp", at)
+			must(t, err)
+			_, port, _ := net.SplitHostPort(ln.Addr().String())
+			for _, host := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
+				c, err := aionet.Dial(ctx, "tcp", net.JoinHostPort(host, port))
+				if err != nil {
+					continue // it does not listen there
+				}
+				accepted, err := ln.Accept()
+				must(t, err)
+				if got, want := accepted.LocalAddr().String(), c.RemoteAddr().String(); got != want {
+					t.Errorf("at %s, dialed by %s: LocalAddr is %s, want %s", at, host, got, want)
+				}
+			}
+		}
+		return nil
 	})
 }
 

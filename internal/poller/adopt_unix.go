@@ -57,7 +57,7 @@ func (s *fdSocket) identify() (err error) {
 	if s.listening, err = listens(s.fd); err != nil {
 		return err
 	}
-	sa, err := unix.Getsockname(s.fd)
+	sa, err := syscall.Getsockname(s.fd)
 	if err != nil {
 		return os.NewSyscallError("getsockname", err)
 	}
@@ -65,7 +65,7 @@ func (s *fdSocket) identify() (err error) {
 	if s.listening {
 		s.file = socketFileAt(s.local)
 	} else {
-		peer, err := unix.Getpeername(s.fd)
+		peer, err := syscall.Getpeername(s.fd)
 		if err != nil {
 			return fmt.Errorf("the socket neither listens nor is connected: %w", os.NewSyscallError("getpeername", err))
 		}

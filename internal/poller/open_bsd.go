@@ -19,10 +19,10 @@ func streamSocket(family int) (int, error) {
 	return prepare(fd, err)
 }
 
-func accept(fd int) (int, unix.Sockaddr, error) {
+func accept(fd int) (int, syscall.Sockaddr, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	c, sa, err := unix.Accept(fd)
+	c, sa, err := syscall.Accept(fd)
 	c, err = prepare(c, err)
 	return c, sa, err
 }

@@ -27,6 +27,7 @@ func listenFD(reg registry, network, address string, o *Options) (Socket, error)
 	}
 	s := newFDSocket(reg, fd)
 	s.local, s.listening = ln.Addr(), true
+	s.localOfAll = isOneAddress(s.local)
 	s.file = socketFileAt(s.local)
 	if _, ok := s.local.(*net.UnixAddr); !ok {
 		err = os.NewSyscallError("setsockopt", setTCP(fd, o)) // accepted connections inherit it
@@ -56,6 +57,12 @@ func control(rc syscall.RawConn, o *Options) (err error) {
 		return e
 	}
 	return err
+}
+
+// isOneAddress reports whether what is accepted at a has that address, too.
+func isOneAddress(a net.Addr) bool {
+	t, ok := a.(*net.TCPAddr)
+	return !ok || len(t.IP) > 0 && !t.IP.IsUnspecified()
 }
 
 func takeOver(ln net.Listener) (fd int, err error) {
@@ -196,22 +203,24 @@ func zoneID(zone string) (uint32, error) {
 	return uint32(i.Index), nil
 }
 
+// Addresses come from package syscall: x/sys asks the system for a socket's protocol with each.
+
 // localAddr asks the system for the address of fd; like names its kind.
 func localAddr(fd int, like net.Addr) net.Addr {
-	sa, err := unix.Getsockname(fd)
+	sa, err := syscall.Getsockname(fd)
 	if err != nil {
 		return like // cannot be, and an address is not worth a connection
 	}
 	return addrOf(sa, like)
 }
 
-func addrOf(sa unix.Sockaddr, like net.Addr) net.Addr {
+func addrOf(sa syscall.Sockaddr, like net.Addr) net.Addr {
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
+	case *syscall.SockaddrInet4:
 		return &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port}
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return &net.TCPAddr{IP: append(net.IP(nil), sa.Addr[:]...), Port: sa.Port, Zone: zoneName(sa.ZoneId)}
-	case *unix.SockaddrUnix:
+	case *syscall.SockaddrUnix:
 		return &net.UnixAddr{Name: sa.Name, Net: "unix"}
 	}
 	return &net.UnixAddr{Net: like.Network()} // a Unix socket without a name has no address at all on some systems

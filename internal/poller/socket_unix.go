@@ -27,6 +27,7 @@ type fdSocket struct {
 	watched
 
 	local, remote net.Addr
+	localOfAll    bool // local is that of each accepted connection, too
 	file          socketFile
 
 	mu       sync.Mutex // guards all below, and fd against being closed
@@ -205,7 +206,9 @@ func (t tryFD) Accept() (Socket, error) {
 		case nil:
 			c := newFDSocket(t.s.reg, fd)
 			c.remote = addrOf(sa, t.s.local)
-			c.local = localAddr(fd, t.s.local)
+			if c.local = t.s.local; !t.s.localOfAll {
+				c.local = localAddr(fd, t.s.local)
+			}
 			return c, nil
 		case unix.EAGAIN:
 			return nil, ErrAgain
@@ -227,7 +230,7 @@ func (s *fdSocket) Connect() error {
 	if errno != 0 {
 		return os.NewSyscallError("connect", syscall.Errno(errno))
 	}
-	if _, err := unix.Getpeername(s.fd); err != nil {
+	if _, err := syscall.Getpeername(s.fd); err != nil {
 		s.writable = false
 		return ErrAgain
 	}
