@@ -610,17 +610,7 @@ func TestServer_manyWaitAndSomeHaveGone_acceptsTheRest(t *testing.T) {
 func TestAccept_timedOut_leavesNothingThatAnswersAfterClose(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
-			ln, err := aionet.Listen(ctx, network, address(t, network))
-			if err != nil {
-				return err
-			}
-			err = asyncio.Timeout(ctx, time.Millisecond, func(context.Context) error {
-				_, err := ln.Accept()
-				return err
-			})
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Accept = %v", err)
-			}
+			ln := timedOut(t, ctx, network)
 			ln.Close()
 			if _, err := aionet.Dial(ctx, network, ln.Addr().String()); err == nil {
 				t.Error("somebody still answers")
