@@ -143,6 +143,20 @@ func (q *sendQueue) tryLocked(p []byte) (done int) {
 	return n
 }
 
+// tryParts takes off v what the system takes at once, if nothing is queued before it. On the loop only.
+func (q *sendQueue) tryParts(v *vector) (done int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c, ok := q.try.(*Conn)
+	if !ok || q.lenLocked() > 0 || q.refusalLocked() != nil || !q.sending.TryAcquire() {
+		return 0
+	}
+	defer q.sending.Release(q.loop)
+	done, err := c.tryWritev(v)
+	q.sentLocked(0, err)
+	return done
+}
+
 // send writes what needs no waiting, and lets a task do the rest. On the loop only.
 func (q *sendQueue) send() {
 	q.mu.Lock()

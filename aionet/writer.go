@@ -101,7 +101,12 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // Writev is Write for several parts, which go out as one (asyncio's writelines).
 func (w *Writer) Writev(parts ...[]byte) (n int, err error) {
-	for _, p := range parts {
+	v := vectorOf(parts)
+	defer v.free()
+	if sizeOf(v.parts) >= sendNow && w.q.loop.OnLoop() {
+		n = w.q.tryParts(v)
+	}
+	for _, p := range v.parts {
 		k, err := w.Write(p)
 		if n += k; err != nil {
 			return n, err

@@ -107,6 +107,29 @@ func TestWritev_overTLS_partsArriveInOrder(t *testing.T) {
 	}
 }
 
+func TestWriterWritev_partsArriveInOrder(t *testing.T) {
+	onEachVector(t, func(t *testing.T, network string, parts [][]byte, whole []byte) {
+		run(t, func(ctx context.Context) error {
+			c, peer := pipe(t, ctx, network)
+			w := aionet.NewWriter(ctx, c)
+			_, err := w.WriteString("first ")
+			must(t, err)
+			for range 2 { // behind something, and, mostly, not
+				if n, err := w.Writev(parts...); n != len(whole) || err != nil {
+					t.Errorf("Writev = %d, %v, want %d", n, err, len(whole))
+				}
+				must(t, asyncio.Yield(ctx))
+			}
+			w.Close()
+			got, err := slowly(peer)
+			if want := bytes.Join([][]byte{[]byte("first "), whole, whole}, nil); !bytes.Equal(got, want) {
+				t.Errorf("%d bytes arrived, want %d", len(got), len(want))
+			}
+			return errors.Join(err, w.WaitClosed(ctx))
+		})
+	})
+}
+
 func TestTransportWritev_partsArriveInOrder(t *testing.T) {
 	onEachVector(t, func(t *testing.T, network string, parts [][]byte, whole []byte) {
 		run(t, func(ctx context.Context) error {
