@@ -28,9 +28,8 @@ type Conn struct {
 	sending          worlds.Lock       // whose turn it is to write, in either world
 	in, out          worlds.Deadline   // the loop's
 
-	onReadable func() // at most once; the loop's
-	onWritable func() // each time; the loop's
-	onLoopEnd  func() // may block: nothing else runs any more
+	onReadable func()      // at most once; the loop's
+	over       *writeQueue // what sends for the TLS over this, if there is one; the loop's
 	network    string
 	remove     func() // from what the loop closes at its end
 }
@@ -62,8 +61,8 @@ func newConn(l *asyncio.Loop, network string, s poller.Socket) (*Conn, error) {
 type closer struct{ c *Conn }
 
 func (e closer) Close() error {
-	if e.c.onLoopEnd != nil {
-		e.c.onLoopEnd()
+	if e.c.over != nil {
+		e.c.over.finish() // may block: nothing else runs any more
 	}
 	e.c.Close()
 	return nil
@@ -79,8 +78,8 @@ func (c *Conn) Ready(m poller.Mode) {
 		}
 	}
 	if m&poller.Write != 0 {
-		if c.onWritable != nil {
-			c.onWritable()
+		if c.over != nil {
+			c.over.sendOnLoop()
 		}
 		c.writers.WakeAll()
 	}

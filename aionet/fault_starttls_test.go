@@ -56,7 +56,7 @@ func (k *talker) refused(v *conversation, err error) {
 	k.fault("TLS was not started: %w", err)
 }
 
-// serveUpgraded serves one plain connection. It is not for Serve, which would close that while TLS sends its rest.
+// serveUpgraded serves plain connections, of which serve makes TLS.
 func (v *conversation) serveUpgraded(ctx context.Context, k *talker,
 	serve func(ctx context.Context, c net.Conn) error) (net.Addr, func() error, error) {
 	ln, err := aionet.Listen(ctx, v.network, v.address())
@@ -64,15 +64,12 @@ func (v *conversation) serveUpgraded(ctx context.Context, k *talker,
 		return nil, nil, err
 	}
 	serving := asyncio.Go(ctx, func(ctx context.Context) error {
-		c, err := ln.Accept()
-		if err != nil {
-			return nil // the proxy has come to nothing
-		}
-		if err := serve(ctx, c); err != nil {
-			k.refused(v, err)
-			c.Close()
-		}
-		return nil
+		return aionet.Serve(ctx, ln, func(ctx context.Context, c net.Conn) error {
+			if err := serve(ctx, c); err != nil {
+				k.refused(v, err)
+			}
+			return nil
+		}, aionet.WithDrain(v.limit))
 	})
 	return ln.Addr(), func() error {
 		ln.Close()

@@ -39,7 +39,7 @@ type writeQueue struct {
 
 func newWriteQueue(c *Conn) *writeQueue {
 	q := &writeQueue{Conn: c, limit: lingerLimit}
-	attach := func() { c.onWritable, c.onLoopEnd = q.sendOnLoop, q.finish }
+	attach := func() { c.over = q }
 	if c.loop.OnLoop() {
 		attach()
 	} else {

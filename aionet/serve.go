@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -37,7 +38,7 @@ func Serve(ctx context.Context, ln *Listener, handler Handler, opts ...ServeOpti
 type handlers struct {
 	server  *Server
 	handler Handler
-	live    map[*Conn]net.Conn // as its handler has it, perhaps with TLS around; nil: the server has closed it
+	live    map[*Conn]io.Closer // what closes it: TLS, or a stream handler's Writer; nil: the server has closed it
 }
 
 // serve runs the handler for a connection, which is closed when that has returned.
@@ -55,7 +56,9 @@ func (h *handlers) serve(ln *Listener, sock poller.Socket) {
 	}
 	t := asyncio.Go(h.server.serving, run)
 	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
-		conn.Close()
+		if c.over == nil || !c.over.isClosing() { // else it is closed when TLS has sent its rest
+			conn.Close()
+		}
 		h.served(c, t)
 	})
 }
@@ -81,15 +84,26 @@ func (h *handlers) served(c *Conn, t *asyncio.Task[asyncio.None]) {
 	h.server.ended()
 }
 
+// closeBy lets the server close a connection by w, which still has to send something.
+func (h *handlers) closeBy(w *Writer) {
+	c, ok := w.conn.(*Conn)
+	if t, secure := w.conn.(*TLSConn); secure {
+		c, ok = t.under.(*Conn)
+	}
+	if ok && h.live[c] != nil {
+		h.live[c] = w
+	}
+}
+
 func (h *handlers) count() int { return len(h.live) }
 
 func (h *handlers) stop() {} // their tasks are cancelled by their context
 
 func (h *handlers) close() {
-	for c, conn := range h.live {
-		if conn != nil {
+	for c, closer := range h.live {
+		if closer != nil {
 			h.live[c] = nil
-			conn.Close()
+			closer.Close()
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -84,7 +85,7 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 		panic("aionet: NewServer: nil handler")
 	}
 	s := newServer(ctx, opts)
-	s.clients = &handlers{server: s, handler: handler, live: map[*Conn]net.Conn{}}
+	s.clients = &handlers{server: s, handler: handler, live: map[*Conn]io.Closer{}}
 	return s
 }
 

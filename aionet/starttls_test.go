@@ -61,6 +61,44 @@ func TestStartTLS_afterPlainText_bothSides(t *testing.T) {
 	})
 }
 
+// The server closes the connection that it knows, but not before TLS over it has sent what the handler wrote.
+func TestServe_handlerThatStartedTLSReturns_theRestIsSent(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		run(t, func(ctx context.Context) error {
+			taken := 0
+			s, addr := started(t, ctx, network, func(ctx context.Context, c net.Conn) error {
+				secure, err := aionet.StartTLS(ctx, c, serverConfig(), aionet.ServerSide)
+				if err != nil {
+					return err
+				}
+				writing := asyncio.Go(ctx, func(context.Context) (err error) {
+					taken, err = secure.Write(make([]byte, 64<<20)) // more than has room anywhere
+					return err
+				})
+				turns(ctx)
+				writing.Cancel()
+				_, _ = writing.Await(ctx)
+				return secure.Close()
+			})
+			c, err := aionet.DialTLS(ctx, network, addr, clientConfig())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for s.Connections() > 0 {
+				if err := asyncio.Yield(ctx); err != nil {
+					return err
+				}
+			}
+			got, err := io.Copy(io.Discard, c)
+			if int(got) != taken {
+				t.Errorf("%d bytes arrived of %d", got, taken)
+			}
+			return err
+		})
+	})
+}
+
 func roundTripBetween(from, to net.Conn, say string) error {
 	if _, err := io.WriteString(from, say); err != nil {
 		return err

@@ -39,19 +39,20 @@ type StreamHandler = func(ctx context.Context, r *Reader, w *Writer) error
 func (o *streamOptions) handler(h StreamHandler) Handler {
 	return func(ctx context.Context, c net.Conn) error {
 		r, w := newStream(ctx, c, o)
-		defer w.Close()
-		err := h(ctx, r, w)
-		if err == nil {
+		if s, ok := ctx.Value(serverKey{}).(*Server); ok {
+			s.clients.(*handlers).closeBy(w)
+		}
+		defer func() {
 			w.Close()
 			_ = w.WaitClosed(ctx) // a peer that does not stay for the end is no failure of ours
-		}
-		return err
+		}()
+		return h(ctx, r, w)
 	}
 }
 
 // StartServer listens at address, as [Listen] does or with [WithTLS] as [ListenTLS], and returns a [Server] that runs h for
-// each connection, with its two halves (asyncio's start_server and start_unix_server). It has been started. When h returns
-// the connection is closed, once what h wrote is sent, and with an error of h at once.
+// each connection, with its two halves (asyncio's start_server and start_unix_server). It has been started. When h returns,
+// also with an error, the connection is closed, once what h wrote is sent; if h was cancelled, at once.
 //
 // It waits as Listen does. [WithServe] hands on options of the server.
 func StartServer(ctx context.Context, network, address string, h StreamHandler, opts ...StreamOption) (*Server, error) {

@@ -134,34 +134,52 @@ func TestStartServer_handlersError_isReported_cancellationIsNot(t *testing.T) {
 	}
 }
 
-// What a handler wrote last arrives, however slowly the client takes it.
-func TestStartServer_handlerReturns_theRestIsSent(t *testing.T) {
-	const size = 6 << 20
-	for name, opts := range map[string][]aionet.StreamOption{"plain": nil, "TLS": {aionet.WithTLS(serverConfig())}} {
-		t.Run(name, func(t *testing.T) {
-			run(t, func(ctx context.Context) error {
-				addr, stop := serveStreams(t, ctx, "tcp", func(_ context.Context, _ *aionet.Reader, w *aionet.Writer) error {
-					_, err := w.Write(make([]byte, size))
-					return err
-				}, opts...)
-				var client []aionet.StreamOption
-				if opts != nil {
-					client = []aionet.StreamOption{aionet.WithTLS(clientConfig())}
-				}
-				r, w, err := aionet.OpenConnection(ctx, "tcp", addr, client...)
-				if err != nil {
-					return err
-				}
-				turns(ctx)
-				got, err := r.ReadAll()
-				if len(got) != size {
-					t.Errorf("%d bytes arrived", len(got))
-				}
-				w.Close()
-				stop()
-				return err
-			})
+// What a handler wrote last arrives, however slowly the client takes it, and however the connection ends.
+func TestStartServer_connectionEnds_theRestIsSent(t *testing.T) {
+	boom := errors.New("boom")
+	for name, end := range map[string]func(*aionet.Server, *aionet.Reader) error{
+		"the handler returns": func(*aionet.Server, *aionet.Reader) error { return nil },
+		"the handler fails":   func(*aionet.Server, *aionet.Reader) error { return boom },
+		"the server closes it": func(s *aionet.Server, r *aionet.Reader) error {
+			s.CloseClients()
+			_, err := r.ReadLine()
+			return err
+		},
+	} {
+		t.Run(name+", plain", func(t *testing.T) { restIsSent(t, end, nil, nil) })
+		t.Run(name+", TLS", func(t *testing.T) {
+			restIsSent(t, end, []aionet.StreamOption{aionet.WithTLS(serverConfig())}, []aionet.StreamOption{aionet.WithTLS(clientConfig())})
 		})
+	}
+}
+
+func restIsSent(t *testing.T, end func(*aionet.Server, *aionet.Reader) error, server, client []aionet.StreamOption) {
+	const size = 6 << 20
+	ignore := asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) {})
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		var s *aionet.Server
+		s, err := aionet.StartServer(ctx, "tcp", "127.0.0.1:0", func(_ context.Context, r *aionet.Reader, w *aionet.Writer) error {
+			_, _ = w.Write(make([]byte, size))
+			return end(s, r)
+		}, server...)
+		if err != nil {
+			return err
+		}
+		r, w, err := aionet.OpenConnection(ctx, "tcp", s.Addrs()[0].String(), client...)
+		if err != nil {
+			return err
+		}
+		turns(ctx)
+		got, err := r.ReadAll()
+		if len(got) != size {
+			t.Errorf("%d bytes arrived", len(got))
+		}
+		w.Close()
+		_ = s.Shutdown(ctx)
+		return err
+	}, ignore)
+	if err != nil {
+		t.Error(err)
 	}
 }
 

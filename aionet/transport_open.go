@@ -105,7 +105,7 @@ func (c *Conn) release(call string) error {
 	if !c.loop.OnLoop() {
 		panic("aionet: " + call + ": not on the connection's loop")
 	}
-	if !c.readers.Empty() || !c.writers.Empty() || c.onWritable != nil {
+	if !c.readers.Empty() || !c.writers.Empty() || c.over != nil {
 		return c.fail("hand over", errors.New("a coroutine, or TLS, is using the connection"))
 	}
 	if c.closed.Swap(true) {
