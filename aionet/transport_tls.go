@@ -143,7 +143,9 @@ func (w *tlsWire) Close() error {
 	if w.linger != nil {
 		w.linger.Stop()
 	}
-	return w.below.Close()
+	err := w.below.Close()
+	w.waiting.WakeAll() // a handshake finds it closed
+	return err
 }
 
 // tlsEnd is what crypto/tls has for a connection.
@@ -270,6 +272,8 @@ func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSS
 	_ = w.drain() // an alert that says why
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
+	} else if t.is(lost) {
+		err = net.ErrClosed
 	}
 	return fmt.Errorf("aionet: TLS handshake with %s: %w", addrString(t.RemoteAddr()), err)
 }

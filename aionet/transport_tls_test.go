@@ -215,6 +215,51 @@ func TestTransportTLS_silentPeer_isLeftWhenTheContextEnds(t *testing.T) {
 	})
 }
 
+func TestTransport_StartTLS_abortedMeanwhile_returns(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		r := &recorder{}
+		tr, _ := attach(t, ctx, "tcp", r) // the peer is silent
+		upgrade := asyncio.Go(ctx, func(ctx context.Context) error {
+			return tr.StartTLS(ctx, clientConfig(), aionet.ClientSide)
+		})
+		turns(ctx)
+		tr.Abort()
+		if _, err := upgrade.Await(ctx); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		must(t, r.wait(ctx, "lost"))
+		r.want(t, "made lost")
+		return nil
+	})
+}
+
+// Nor does a server wait for those whose handshake it ends.
+func TestProtocolServer_closesClientsInTheirHandshake_nothingIsLeft(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		ln, err := aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", serverConfig())
+		must(t, err)
+		s := aionet.NewProtocolServer(ctx, func() aionet.Protocol { return &recorder{} })
+		must(t, s.AddListener(ln))
+		must(t, s.Start())
+		before := len(asyncio.AllTasks(s.Loop()))
+		c, err := aionet.Dial(ctx, "tcp", ln.Addr().String())
+		must(t, err)
+		defer c.Close()
+		for s.Connections() == 0 {
+			must(t, asyncio.Yield(ctx))
+		}
+		s.CloseClients()
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Error(err)
+		}
+		turns(ctx)
+		if left := asyncio.AllTasks(s.Loop()); len(left) > before {
+			t.Errorf("tasks are left: %v", left)
+		}
+		return s.Shutdown(ctx)
+	})
+}
+
 // conformance: tls-09
 func TestTransportTLS_handshakeTimeout(t *testing.T) {
 	run(t, func(ctx context.Context) error {
