@@ -363,7 +363,7 @@ func (q *sendQueue) close(limit time.Duration) {
 // connection that is being closed.
 func (q *sendQueue) waitClosed(ctx context.Context) error {
 	for !q.isClosed() {
-		if err := q.waiting.Wait(ctx, q); err != nil {
+		if err := q.waiting.Wait(ctx, q); err != nil && !q.isClosed() {
 			if q.isClosing() {
 				q.cut(err)
 			}

@@ -295,6 +295,24 @@ func TestWriter_waitClosed_cancelledCutsAStalledConnectionOff(t *testing.T) {
 	})
 }
 
+// An error of a cancelled WaitClosed says that the connection was cut off.
+func TestWriter_waitClosed_cancelledAsTheLastBytesGo_saysThatAllWasSent(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		a, b := pipe(t, ctx, "tcp")
+		defer b.Close()
+		w := aionet.NewWriter(ctx, a)
+		closed := asyncio.Go(ctx, w.WaitClosed)
+		turns(ctx)
+		_, _ = w.WriteString("all")
+		closed.Cancel(errors.New("cancelled too late"))
+		w.Close()
+		if _, err := closed.Await(ctx); err != nil {
+			t.Errorf("WaitClosed = %v", err)
+		}
+		return w.WaitClosed(ctx)
+	})
+}
+
 // Whether the loop sends from a try, a task or at its end: the order stays.
 func TestWriter_manyWrites_keepTheirOrder(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
