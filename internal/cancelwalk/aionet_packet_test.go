@@ -42,8 +42,8 @@ var packets = []walk{
 	{"PacketConn.Write", 1, sends(func(ctx context.Context, to net.Addr) (*aionet.PacketConn, error) {
 		return aionet.DialPacket(ctx, "unixgram", to.String())
 	}, func(c *aionet.PacketConn, p []byte, _ net.Addr) (int, error) { return c.Write(p) })},
-	{"PacketConn.WriteTo", 1, sends(unnamed, (*aionet.PacketConn).WriteTo)},
-	{"PacketConn.WriteMsg", 1, sends(unnamed, func(c *aionet.PacketConn, p []byte, to net.Addr) (int, error) {
+	{"PacketConn.WriteTo", 1, sends(beside, (*aionet.PacketConn).WriteTo)},
+	{"PacketConn.WriteMsg", 1, sends(beside, func(c *aionet.PacketConn, p []byte, to net.Addr) (int, error) {
 		n, _, err := c.WriteMsg(p, nil, to)
 		return n, err
 	})},
@@ -106,8 +106,8 @@ func receives(network string, read func(c *aionet.PacketConn, p []byte) (int, er
 	}
 }
 
-func unnamed(ctx context.Context, _ net.Addr) (*aionet.PacketConn, error) {
-	return aionet.ListenPacket(ctx, "unixgram", "@") // the system chooses
+func beside(ctx context.Context, to net.Addr) (*aionet.PacketConn, error) {
+	return aionet.ListenPacket(ctx, "unixgram", filepath.Join(filepath.Dir(to.String()), "ours"))
 }
 
 // A cancelled write has sent nothing. The receiver's queue is full most of the time.
