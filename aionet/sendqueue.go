@@ -143,10 +143,8 @@ func (q *sendQueue) tryLocked(p []byte) (done int) {
 	return n
 }
 
-// tryParts takes off v what the system takes at once, if nothing is queued before it. On the loop only.
-func (q *sendQueue) tryParts(v *vector) (done int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+// tryPartsLocked takes off v what the system takes at once, if nothing is queued before it. On the loop only.
+func (q *sendQueue) tryPartsLocked(v *vector) (done int) {
 	c, ok := q.try.(*Conn)
 	if !ok || q.lenLocked() > 0 || q.refusalLocked() != nil || !q.sending.TryAcquire() {
 		return 0

@@ -2,7 +2,7 @@ package aionet
 
 import "github.com/go-asyncio/asyncio/internal/poller"
 
-// tryWrite writes what there is room for, for a callback and a sendQueue over this connection. It returns poller.ErrAgain if that is not
+// tryWrite writes what there is room for, for a sendQueue over this connection. It returns poller.ErrAgain if that is not
 // all. On the loop only.
 func (c *Conn) tryWrite(p []byte) (int, error) {
 	v := vectorOf([][]byte{p})
@@ -10,6 +10,7 @@ func (c *Conn) tryWrite(p []byte) (int, error) {
 	return c.tryWritev(v)
 }
 
+// tryWritev is tryWrite for several parts, and for a callback.
 func (c *Conn) tryWritev(v *vector) (done int, err error) {
 	if c.closed.Load() {
 		return 0, c.fail("write", errClosed)

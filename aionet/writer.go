@@ -82,9 +82,13 @@ func callerOutside() string {
 // Write takes p, in the order of the calls, and never waits. It returns len(p), or 0 and why nothing can be sent any more:
 // the connection is lost, or was closed here.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.q.mu.Lock()
+	defer w.q.mu.Unlock()
+	return w.writeLocked(p)
+}
+
+func (w *Writer) writeLocked(p []byte) (int, error) {
 	q := w.q
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	if err := q.refusalLocked(); err != nil {
 		return 0, fmt.Errorf("aionet: write to %s: %w", nameOf(w.conn), err)
 	}
@@ -103,11 +107,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 func (w *Writer) Writev(parts ...[]byte) (n int, err error) {
 	v := vectorOf(parts)
 	defer v.free()
+	w.q.mu.Lock() // to the end, so that no other goroutine's data comes in between
+	defer w.q.mu.Unlock()
 	if sizeOf(v.parts) >= sendNow && w.q.loop.OnLoop() {
-		n = w.q.tryParts(v)
+		n = w.q.tryPartsLocked(v)
 	}
 	for _, p := range v.parts {
-		k, err := w.Write(p)
+		k, err := w.writeLocked(p)
 		if n += k; err != nil {
 			return n, err
 		}

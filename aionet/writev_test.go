@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,6 +251,49 @@ func TestWritev_byManyTasks_piecesStayWhole(t *testing.T) {
 			}
 			got = got[2*half:]
 		}
+	})
+}
+
+func TestWriterWritev_besideAnotherGoroutine_staysWhole(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		const size, times = 50_000, 20
+		parts, _ := partsOf(size, 10)
+		c, peer := pipe(t, ctx, "tcp")
+		w := aionet.NewWriter(ctx, c)
+		reading := asyncio.CreateTask(ctx, func(context.Context) ([]byte, error) { return io.ReadAll(peer) })
+		var begun, over atomic.Bool
+		defer over.Store(true)
+		other := asyncio.CreateTask(ctx, func(ctx context.Context) (asyncio.None, error) {
+			return asyncio.ToThread(ctx, func() (asyncio.None, error) {
+				for !over.Load() {
+					w.WriteString("!")
+					begun.Store(true)
+				}
+				return asyncio.None{}, nil
+			})
+		})
+		for _, p := range parts {
+			copy(p, "----------")
+		}
+		for !begun.Load() {
+			must(t, asyncio.Yield(ctx))
+		}
+		for range times {
+			_, err := w.Writev(parts...)
+			must(t, err)
+			must(t, w.Drain(ctx))
+		}
+		over.Store(true)
+		_, err := other.Await(ctx)
+		must(t, err)
+		w.Close()
+		got, err := reading.Await(ctx)
+		for _, piece := range bytes.FieldsFunc(got, func(r rune) bool { return r == '!' }) {
+			if len(piece)%size != 0 {
+				t.Errorf("something came in between after %d bytes", len(piece)%size)
+			}
+		}
+		return err
 	})
 }
 
