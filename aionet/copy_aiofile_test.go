@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -118,6 +120,24 @@ func TestTransport_SendFile_ofAFileOfTheLoopOrAnythingElse(t *testing.T) {
 		got, err := reading.Await(ctx)
 		if err != nil || !bytes.Equal(got, bytes.Join([][]byte{content[1000:], content[10:70_030]}, nil)) {
 			t.Errorf("%d bytes arrived, %v", len(got), err)
+		}
+	})
+}
+
+func TestTransport_SendFile_theEndComesWithTheLastPart_whichIsSent(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, ctx context.Context, network string) {
+		tr, peer := attach(t, ctx, network, &recorder{})
+		memory := strings.NewReader("the whole of it")
+		file := struct {
+			io.Reader
+			io.Seeker
+		}{iotest.DataErrReader(memory), memory}
+		if n, err := tr.SendFile(ctx, file, 4, math.MaxInt64); n != 11 || err != nil {
+			t.Errorf("SendFile = %d, %v", n, err)
+		}
+		tr.Close()
+		if got, err := io.ReadAll(peer); string(got) != "whole of it" || err != nil {
+			t.Errorf("arrived: %q, %v", got, err)
 		}
 	})
 }

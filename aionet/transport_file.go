@@ -134,24 +134,20 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File
 	return sent, err
 }
 
-// copy reads the file in threads, and sends each part before it reads the next one.
+// copy reads the file in threads, and sends each part before it reads the next one. The end may come with the last part.
 func (s *sendFile) copy(ctx context.Context, n int64) (sent int64, err error) {
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
-	for sent < n {
+	var end error
+	for sent < n && end == nil {
 		var k int
-		err := asyncio.Shield(ctx, func(ctx context.Context) error { // the thread must be done with buf
+		end = asyncio.Shield(ctx, func(ctx context.Context) error { // the thread must be done with buf
 			return inAThread(ctx, func() (err error) {
 				k, err = s.f.Read(buf[:min(n-sent, int64(len(buf)))])
 				return err
 			})
 		})
-		if err == io.EOF {
-			return sent, nil
-		}
-		if err == nil {
-			err = context.Cause(ctx)
-		}
+		err := context.Cause(ctx)
 		if err == nil && s.t.is(lost) {
 			err = s.t.drained(ctx)
 		}
@@ -168,7 +164,10 @@ func (s *sendFile) copy(ctx context.Context, n int64) (sent int64, err error) {
 			return sent, err
 		}
 	}
-	return sent, nil
+	if end == io.EOF {
+		end = nil
+	}
+	return sent, end
 }
 
 func inAThread(ctx context.Context, fn func() error) error {
