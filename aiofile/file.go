@@ -182,7 +182,10 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 		return 0, pathError("seek", f.Name(), err)
 	}
 	defer f.turn.Release()
-	if f.placed && whence != io.SeekEnd && f.mu.TryLock() {
+	if f.placed && whence != io.SeekEnd {
+		if err := f.lockTurn(ctx, "seek"); err != nil {
+			return 0, err
+		}
 		defer f.mu.Unlock()
 		return f.seekLocked(offset, whence)
 	}
@@ -233,11 +236,12 @@ func (f *File) Sync() error {
 //
 // Once it has begun it is not ended, since the entries that it takes would be lost.
 func (f *File) ReadDir(n int) (entries []fs.DirEntry, err error) {
+	read := func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) }
 	ctx := f.loop.CurrentContext()
 	if ctx == nil {
-		entries, err = plainly(f.loop, "readdir", f.Name(), func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
+		entries, err = plainly(f.loop, "readdir", f.Name(), read)
 	} else {
-		entries, err = change(ctx, f.loop, "readdir", f.Name(), func(func() bool) ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
+		entries, err = change(ctx, f.loop, "readdir", f.Name(), func(func() bool) ([]fs.DirEntry, error) { return read() })
 	}
 	return awaited(f.loop, entries), err
 }

@@ -1,6 +1,7 @@
 package aiofile
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 // close the file, nor use it later. What has no positions is not lent: errors.ErrUnsupported.
 //
 // In a coroutine Lend waits for its turn, and is ended by the context of the running block; fn has not been called then.
+// A Write of a coroutine that waits for a goroutine's fn is not ended before that.
 func (f *File) Lend(fn func(f *os.File) error) error {
 	if !f.placed {
 		return pathError("lend", f.Name(), errors.ErrUnsupported)
@@ -30,16 +32,24 @@ func (f *File) Lend(fn func(f *os.File) error) error {
 		return pathError("lend", f.Name(), err)
 	}
 	defer f.turn.Release()
-	if !f.mu.TryLock() { // a thread is at it
-		_, err := change(ctx, f.loop, "lend", f.Name(), func(func() bool) (asyncio.None, error) {
-			f.mu.Lock()
-			return asyncio.None{}, nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := f.lockTurn(ctx, "lend"); err != nil {
+		return err
 	}
 	return f.lendLocked(fn)
+}
+
+// lockTurn locks the position for the coroutine whose turn it is. If a thread or a goroutine has it, and a goroutine
+// may lend it for long, it waits in a thread.
+func (f *File) lockTurn(ctx context.Context, op string) error {
+	if f.mu.TryLock() {
+		return nil
+	}
+	lock := func(func() bool) (asyncio.None, error) {
+		f.mu.Lock()
+		return asyncio.None{}, nil
+	}
+	_, err := look(ctx, f.loop, op, f.Name(), lock, func(asyncio.None) { f.mu.Unlock() })
+	return err
 }
 
 // lendLocked unlocks the position.
