@@ -2,6 +2,7 @@ package asyncio_test
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func BenchmarkGoBarrier10000(b *testing.B) { benchGoBarrier(b, 10000) }
 func BenchmarkLimiterUncontended(b *testing.B) {
 	b.ReportAllocs()
 	asyncio.Run(context.Background(), func(ctx context.Context) error {
-		m := asyncio.NewLimiter(1<<62, time.Second)
+		m := asyncio.NewLimiter(math.MaxInt, time.Second)
 		for range b.N {
 			m.Acquire(ctx)
 		}

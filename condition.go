@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // ErrNotLocked is returned by [Condition.Wait], [Condition.Notify] and their
@@ -153,7 +154,7 @@ func (c *Condition) NotifyAll() error {
 	if err := c.held("Condition.NotifyAll"); err != nil {
 		return err
 	}
-	c.notify(1<<63 - 1)
+	c.notify(math.MaxInt)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package asyncio
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/go-asyncio/asyncio/internal/coro"
@@ -105,7 +106,7 @@ func (q *WaitQueue) Wake(n int) int {
 }
 
 // WakeAll wakes all that wait now, and returns how many it were.
-func (q *WaitQueue) WakeAll() int { return q.Wake(1<<63 - 1) }
+func (q *WaitQueue) WakeAll() int { return q.Wake(math.MaxInt) }
 
 // fail lets the waits of all in line return err.
 func (q *WaitQueue) fail(err error) {
