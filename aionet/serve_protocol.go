@@ -88,14 +88,7 @@ func (p *protocols) count() int { return p.live }
 
 func (p *protocols) stop() { p.close() }
 
-func (p *protocols) close() {
-	p.each(func(t *transport) {
-		if t.proto == nil { // it still shakes hands
-			t.cut(nil)
-		}
-		_ = t.Close()
-	})
-}
+func (p *protocols) close() { p.each(func(t *transport) { _ = t.Close() }) }
 
 func (p *protocols) abort() { p.each(func(t *transport) { t.cut(nil) }) }
 

@@ -30,8 +30,8 @@ type Transport interface {
 	Writev(parts ...[]byte) (int, error)
 	// WriteEOF tells the peer, once all is sent, that no more will come. Reading goes on. It closes a WritePipe.
 	WriteEOF() error
-	// Close stops reading at once, lets what was written be sent, however long that takes, and ends the transport.
-	// It returns nil. A second one does nothing.
+	// Close stops reading at once, lets what was written be sent, however long that takes, and ends the transport; a
+	// handshake of TLS it ends at once. It returns nil. A second one does nothing.
 	Close() error
 	// Abort ends the transport, and drops what was not sent.
 	Abort()
@@ -348,9 +348,14 @@ func (t *transport) Close() error {
 
 // shut is Close, with what ConnectionLost will be told.
 func (t *transport) shut(err error) {
+	w, isTLS := t.wire.(*tlsWire)
+	if isTLS && w.shaking { // there is nothing to send, and the peer may never answer
+		t.cut(err)
+		return
+	}
 	t.state |= closing
 	t.err = err
-	if w, ok := t.wire.(*tlsWire); ok && w.shutdown > 0 {
+	if isTLS && w.shutdown > 0 {
 		w.linger = w.loop.CallLater(w.shutdown, func() { t.cut(t.err) })
 	}
 	if t.unsent() > 0 {

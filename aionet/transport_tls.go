@@ -237,6 +237,10 @@ func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSi
 		err = t.handshake(ctx, config, side, o.secure)
 	}
 	t.state &^= upgrading
+	if t.is(closing) && errors.Is(err, net.ErrClosed) {
+		t.flushed() // ends it
+		return err
+	}
 	if err != nil {
 		t.cut(err)
 		return err
@@ -261,6 +265,9 @@ func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSS
 	}
 	if err := loadRoots(ctx, config, side); err != nil {
 		return err
+	}
+	if t.is(closing) {
+		return t.fail("start TLS", net.ErrClosed)
 	}
 	w := newTLSWire(t.source.Loop(), t.wire, config, side)
 	w.shutdown = o.shutdown

@@ -215,20 +215,50 @@ func TestTransportTLS_silentPeer_isLeftWhenTheContextEnds(t *testing.T) {
 	})
 }
 
-func TestTransport_StartTLS_abortedMeanwhile_returns(t *testing.T) {
+func TestTransport_StartTLS_endedMeanwhile_returns(t *testing.T) {
+	for name, end := range map[string]func(tr aionet.Transport){
+		"aborted": func(tr aionet.Transport) { tr.Abort() },
+		"closed":  func(tr aionet.Transport) { tr.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(ctx context.Context) error {
+				r := &recorder{}
+				tr, _ := attach(t, ctx, "tcp", r) // the peer is silent
+				upgrade := asyncio.Go(ctx, func(ctx context.Context) error {
+					return tr.StartTLS(ctx, clientConfig(), aionet.ClientSide)
+				})
+				turns(ctx)
+				end(tr)
+				if _, err := upgrade.Await(ctx); !errors.Is(err, net.ErrClosed) {
+					t.Error(err)
+				}
+				must(t, r.wait(ctx, "lost"))
+				r.want(t, "made lost")
+				return nil
+			})
+		})
+	}
+}
+
+func TestTransport_StartTLS_closedBeforeTheHandshake_sendsWhatWasWritten(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		r := &recorder{}
-		tr, _ := attach(t, ctx, "tcp", r) // the peer is silent
+		tr, peer := attach(t, ctx, "tcp", r)
+		const size = 16 << 20 // more than there is room for
+		_, err := tr.Write(make([]byte, size))
+		must(t, err)
 		upgrade := asyncio.Go(ctx, func(ctx context.Context) error {
 			return tr.StartTLS(ctx, clientConfig(), aionet.ClientSide)
 		})
 		turns(ctx)
-		tr.Abort()
+		tr.Close()
+		if n, err := io.Copy(io.Discard, peer); n != size || err != nil {
+			t.Errorf("%d bytes arrived, %v", n, err)
+		}
 		if _, err := upgrade.Await(ctx); !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 		must(t, r.wait(ctx, "lost"))
-		r.want(t, "made lost")
 		return nil
 	})
 }
