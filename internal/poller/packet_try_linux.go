@@ -21,7 +21,8 @@ func (s *fdPacket) sysRecv(fd int, p, oob []byte) (r Received, err error) {
 	}
 	iov := unix.Iovec{Base: unsafe.SliceData(p)}
 	iov.SetLen(len(p))
-	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&sa)), Namelen: unix.SizeofSockaddrAny, Iov: &iov, Control: unsafe.SliceData(oob)}
+	msg := unix.Msghdr{Name: (*byte)(unsafe.Pointer(&sa)), Namelen: unix.SizeofSockaddrAny, Iov: &iov}
+	msg.Control = unsafe.SliceData(oob)
 	msg.SetIovlen(1)
 	msg.SetControllen(len(oob))
 	n, _, errno := syscall.RawSyscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)),
@@ -38,7 +39,8 @@ func (s *fdPacket) sysRecv(fd int, p, oob []byte) (r Received, err error) {
 // datagram is, even where p is shorter.
 func (s *fdPacket) recvFrom(fd int, p []byte, sa *unix.RawSockaddrAny) (r Received, err error) {
 	size := uint32(unix.SizeofSockaddrAny)
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 		syscall.MSG_DONTWAIT|syscall.MSG_TRUNC, uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(&size)))
 	if errno != 0 {
 		return r, errno
@@ -91,7 +93,8 @@ func (s *fdPacket) sysSend(fd int, p, oob []byte, to Dest) error {
 	}
 	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 	if len(oob) == 0 {
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
 			flags, uintptr(unsafe.Pointer(name)), uintptr(size))
 		return errnoErr(errno)
 	}
