@@ -35,6 +35,10 @@ func main() {
 	addr := flag.String("addr", "localhost:7000", "where to listen")
 	most := flag.Int("max", 1000, "how many may be in the room")
 	flag.Parse()
+	if *most < 1 || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error { return serve(ctx, *addr, *most) },
 		asyncio.WithInterrupt(false))
 	if err != nil {

@@ -161,3 +161,14 @@ func TestChat_full_letsTheNextOneInWhenSomebodyLeaves(t *testing.T) {
 	first.in.Close()
 	(<-second).hears("* welcome, second; people here: 1")
 }
+
+func TestUsage_wrong_isSaid(t *testing.T) {
+	for _, args := range []string{"-max 0", "localhost:7000"} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "CHAT_SERVER=-addr 127.0.0.1:none "+args)
+		said, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(said), "-max") {
+			t.Errorf("%q: exit %d, %s", args, code, said)
+		}
+	}
+}

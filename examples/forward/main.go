@@ -30,7 +30,7 @@ func main() {
 	flag.DurationVar(&f.idle, "idle", 5*time.Minute, "how long a connection may be silent in both directions")
 	flag.DurationVar(&f.drain, "drain", 10*time.Second, "how long connections may go on after SIGTERM")
 	flag.Parse()
-	if f.to == "" || flag.NArg() > 0 {
+	if f.to == "" || f.most < 1 || f.mostOfOne < 1 || f.idle <= 0 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}

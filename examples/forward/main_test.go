@@ -248,3 +248,14 @@ func TestForward_terminatedTwice_endsAtOnce(t *testing.T) {
 	}
 	c.Close()
 }
+
+func TestUsage_wrong_isSaid(t *testing.T) {
+	for _, args := range []string{"-max 0", "-per-client 0", "-idle 0", "localhost:7000"} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "FORWARD=-listen 127.0.0.1:none -to localhost:1 "+args)
+		said, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(said), "-per-client") {
+			t.Errorf("%q: exit %d, %s", args, code, said)
+		}
+	}
+}

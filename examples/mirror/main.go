@@ -9,7 +9,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -69,8 +68,12 @@ func (m *mirror) run(ctx context.Context, from, to string) (err error) {
 	if within(m.from, m.to) || within(m.to, m.from) {
 		return fmt.Errorf("one of %s and %s is in the other; give two trees that are apart", m.from, m.to)
 	}
-	if info, err := aiofile.Lstat(ctx, m.from); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: %w", m.from, cmp.Or(err, error(syscall.ENOTDIR)))
+	info, err := aiofile.Lstat(ctx, m.from)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s: %w", m.from, syscall.ENOTDIR)
 	}
 	if err := m.clear(ctx); err != nil {
 		return err

@@ -255,7 +255,7 @@ func TestMirror_wrong_touchesNothing(t *testing.T) {
 	}{
 		{2, "usage", []string{from}},
 		{2, "usage", []string{"-jobs", "0", from, to}},
-		{1, "no such file", []string{from + ".none", to}},
+		{1, "mirror: lstat " + from + ".none: no such file", []string{from + ".none", to}},
 		{1, "not a directory", []string{file, to}},
 		{1, "not a directory", []string{from, to + ".file"}},
 		{1, "is in the other", []string{from, filepath.Join(from, "a")}},

@@ -41,7 +41,7 @@ func main() {
 	flag.DurationVar(&p.idle, "idle", 5*time.Minute, "how long a connection may be silent in both directions")
 	flag.DurationVar(&p.drain, "drain", 10*time.Second, "how long connections may go on after SIGTERM")
 	flag.Parse()
-	if p.to == "" || p.certFile == "" || p.keyFile == "" || flag.NArg() > 0 {
+	if p.to == "" || p.certFile == "" || p.keyFile == "" || p.most < 1 || p.idle <= 0 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}

@@ -409,6 +409,7 @@ func TestUsage_wrong_saysWhy(t *testing.T) {
 		want string
 	}{
 		{[]string{"-to", "localhost:1"}, 2, "-cert"},
+		{[]string{"-to", "localhost:1", "-cert", cert, "-key", key, "-max", "0"}, 2, "-max"},
 		{[]string{"-to", "localhost:1", "-cert", filepath.Join(dir, "none"), "-key", key}, 1, "no such file"},
 		{[]string{"-to", "localhost:1", "-cert", cert, "-key", key, "-client-ca", key}, 1, "there is no certificate in it"},
 	} {

@@ -55,6 +55,10 @@ func main() {
 	ttl := flag.Duration("ttl", time.Minute, "how long an entry is kept")
 	every := flag.Duration("stats", 10*time.Second, "how often to print statistics")
 	flag.Parse()
+	if *ttl <= 0 || *every <= 0 || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		return serve(ctx, *listen, *ttl, *every, os.Stdout)
 	}, asyncio.WithInterrupt(false))

@@ -158,3 +158,14 @@ func TestStore_entries_areForgottenAfterTheirTime(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestUsage_wrong_isSaid(t *testing.T) {
+	for _, arg := range []string{"-stats=0", "-ttl=-1s", "localhost:5300"} {
+		cmd := exec.Command(os.Args[0], "-listen=127.0.0.1:none", arg)
+		cmd.Env = append(os.Environ(), asCommand+"=1")
+		said, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(said), "-stats") {
+			t.Errorf("%q: exit %d, %s", arg, code, said)
+		}
+	}
+}
