@@ -10,7 +10,7 @@ import (
 
 // CopyFS copies the tree of files fsys into the directory dir, which it creates if there is none, as os.CopyFS does: a
 // file that exists is not written over but an error (fs.ErrExist), symbolic links are copied as such, and new files
-// have the permission of their originals. To copy a directory, give it os.DirFS.
+// have the permission of their originals. To copy a directory, give it os.DirFS. fsys is used in a thread.
 //
 // If ctx ends before it has begun, CopyFS does nothing; after that it stops at the next file or directory. Then, and
 // on an error, what has been copied stays.
