@@ -111,5 +111,6 @@ func (s *splitter) tooLong() bool {
 		return true
 	}
 	s.long = true
-	return s.yield("", pathError("read", s.name, fmt.Errorf("line %d is longer than %d bytes: %w", s.line+1, s.limit, bufio.ErrTooLong)))
+	err := fmt.Errorf("line %d is longer than %d bytes: %w", s.line+1, s.limit, bufio.ErrTooLong)
+	return s.yield("", pathError("read", s.name, err))
 }

@@ -135,7 +135,8 @@ func behind(name string) (target string, old fs.FileInfo, err error) {
 		case info.Mode().IsRegular():
 			return name, info, nil
 		case info.Mode()&fs.ModeSymlink == 0:
-			return "", nil, pathError("write", name, fmt.Errorf("%w: only regular files can be replaced, and this is none", fs.ErrInvalid))
+			err = fmt.Errorf("%w: only regular files can be replaced, and this is none", fs.ErrInvalid)
+			return "", nil, pathError("write", name, err)
 		}
 		to, err := os.Readlink(name)
 		if err != nil {

@@ -25,7 +25,7 @@
 // connections. So nothing ever waits in a thread for a connection, a full pool holds
 // up neither the loop nor the threads of others, and a deadlock in a program shows in
 // the loop's report. Rows are fetched and scanned in batches, so that a row costs no
-// hop to a thread (about 3 µs) of its own; a batch starts with one row, doubles, and
+// hop to a thread (1 to 3 µs) of its own; a batch starts with one row, doubles, and
 // ends at 512 rows or 1 MiB of text and blobs, so that memory stays bounded.
 //
 // The alternative, drivers on the loop over our sockets, saves those hops but needs
