@@ -122,10 +122,9 @@ func (p *epoll) poll() (int, syscall.Errno) {
 
 func (p *epoll) block(timeout time.Duration) (int, syscall.Errno) {
 	if !p.noNanos {
-		var limit *unix.Timespec // nil: none
+		var limit *[2]int64 // seconds and nanoseconds, of 64 bits on each system; nil: none
 		if timeout > 0 {
-			ts := unix.NsecToTimespec(int64(timeout))
-			limit = &ts
+			limit = &[2]int64{int64(timeout / time.Second), int64(timeout % time.Second)}
 		}
 		n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), eventsPerPoll,
 			uintptr(unsafe.Pointer(limit)), 0, 0)
