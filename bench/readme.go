@@ -49,6 +49,22 @@ var readmeTable = template.Must(template.New("README.md").Funcs(template.FuncMap
 {{end}}{{with row . "sync" "lock, 100 tasks" -}}
 | a lock that 100 tasks want, handed over | {{.N "asyncio" "ns"}} ns | sync.Mutex {{.N "sync.Mutex" "ns"}}; ` +
 		`CPython {{.N "CPython" "ns"}}; tokio {{.N "tokio" "ns"}} |
+{{end}}{{with row . "echo" "64 B, 64 connections" -}}
+| TCP echo of 64 bytes, 64 connections | {{.N "asyncio" "msg/s"}} a second; callback style {{.N "asyncio protocols" "msg/s"}} | ` +
+		"Go `net` " + `{{.N "Go net" "msg/s"}}; gnet {{.N "gnet" "msg/s"}}; tokio {{.N "tokio" "msg/s"}}; C {{.N "C epoll" "msg/s"}}; ` +
+		`uvloop {{.N "uvloop streams" "msg/s"}} |
+{{end}}{{with row . "echo" "64 B, 1000 connections" -}}
+| the same with 1,000 | {{.N "asyncio" "msg/s"}}; {{.N "asyncio protocols" "msg/s"}} | ` +
+		"Go `net` " + `{{.N "Go net" "msg/s"}}; gnet {{.N "gnet" "msg/s"}}; tokio {{.N "tokio" "msg/s"}}; C {{.N "C epoll" "msg/s"}}; ` +
+		`uvloop {{.N "uvloop streams" "msg/s"}} |
+{{end}}{{with row . "tls" "new sessions" -}}
+| TLS handshakes | {{.N "asyncio" "handshakes/s"}} a second | ` + "Go `net` " + `{{.N "Go net" "handshakes/s"}}; ` +
+		`Node {{.N "Node" "handshakes/s"}}; uvloop {{.N "uvloop" "handshakes/s"}} |
+{{end}}{{with row . "udp" "64 at a time" -}}
+| UDP echo | {{.N "asyncio" "msg/s"}} packets/s | ` + "Go `net` " + `{{.N "Go net" "msg/s"}}; ` +
+		`tokio {{.N "tokio" "msg/s"}}; uvloop {{.N "uvloop" "msg/s"}} |
+{{end}}{{with row . "files" "1,000 small files" -}}
+| 1,000 small files read at once | {{.N "asyncio" "us"}} µs each | os {{.N "os" "us"}}; CPython {{.N "CPython" "us"}} |
 {{end}}{{with row . "idle" "idle connection" -}}
 | an idle connection | {{.K "asyncio" "live-bytes"}} kB; callback style {{.K "asyncio protocols" "live-bytes"}} kB | ` +
 		`Go ` + "`net` " + `{{.K "Go net" "live-bytes"}}; gnet {{.K "gnet" "live-bytes"}} |
