@@ -181,6 +181,10 @@ func TestProtocolServer_shutdown_abortsWhatItsPeerDoesNotTake(t *testing.T) {
 		c := dialed(t, ctx, network, s.addr)
 		r := s.begun(ctx, 0)
 		written := jam(t, r.t)
+		more := make([]byte, 16<<20) // than the system has room for
+		_, err := r.t.Write(more)
+		must(t, err)
+		written = append(written, more...)
 		if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || s.Connections() != 0 {
 			t.Errorf("Shutdown = %v: %s", err, s)
 		}
