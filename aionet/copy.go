@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -29,9 +30,7 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 	if f, n, ok := fileOf(r); ok {
 		sent, err := c.sendFile(f, n)
-		if l, ok := r.(*io.LimitedReader); ok {
-			l.N -= sent
-		}
+		took(r, sent)
 		if !errors.Is(err, errors.ErrUnsupported) {
 			return sent, err
 		}
@@ -51,11 +50,8 @@ type lender interface {
 
 // readFromLender is ReadFrom for what a lender has; errors.ErrUnsupported if r is none, or does not lend.
 func (c *Conn) readFromLender(r io.Reader) (sent int64, err error) {
-	part, limited := r.(*io.LimitedReader)
-	if limited {
-		r = part.R
-	}
-	l, ok := r.(lender)
+	inner, n := limitOf(r)
+	l, ok := inner.(lender)
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}
@@ -64,16 +60,27 @@ func (c *Conn) readFromLender(r io.Reader) (sent int64, err error) {
 		if err != nil {
 			return err
 		}
-		if limited {
-			sent, err = c.ReadFrom(&io.LimitedReader{R: f, N: part.N})
-			part.N -= sent
-		} else {
-			sent, err = c.ReadFrom(f)
-		}
+		sent, err = c.ReadFrom(io.LimitReader(f, n))
 		_, sought := f.Seek(start+sent, io.SeekStart) // a copy may have read more than it sent
 		return cmp.Or(err, sought)
 	})
+	took(r, sent)
 	return sent, err
+}
+
+// limitOf returns what r reads from, and how much of it at most.
+func limitOf(r io.Reader) (io.Reader, int64) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		return l.R, l.N
+	}
+	return r, math.MaxInt64
+}
+
+// took notes that n bytes were taken from below the limit of r, if it has one.
+func took(r io.Reader, n int64) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		l.N -= n
+	}
 }
 
 type onlyWriter struct{ io.Writer }
@@ -100,10 +107,7 @@ func (t inThread) Read(p []byte) (n int, err error) {
 
 // fileOf returns the regular file that r reads, and how much of it.
 func fileOf(r io.Reader) (f poller.File, n int64, ok bool) {
-	n = 1<<63 - 1
-	if l, limited := r.(*io.LimitedReader); limited {
-		r, n = l.R, l.N
-	}
+	r, n = limitOf(r)
 	if f, ok = r.(poller.File); !ok || n <= 0 {
 		return nil, 0, false
 	}
