@@ -67,30 +67,37 @@ func TestChange_endsWellThoughItWasCancelled_isDone(t *testing.T) {
 	})
 }
 
+// withoutThreads runs fn while the only thread for files is taken.
+func withoutThreads(ctx context.Context, fn func()) error {
+	aiofile.SetThreadLimit(ctx, 1)
+	began, goOn := make(chan struct{}), make(chan struct{})
+	taken := asyncio.Go(ctx, func(ctx context.Context) error {
+		_, err := aiofile.Change(ctx, func(func() bool) (int, error) {
+			close(began)
+			<-goOn
+			return 0, nil
+		})
+		return err
+	})
+	_, _, _ = asyncio.Recv(ctx, began)
+	fn()
+	close(goOn)
+	_, err := taken.Await(ctx)
+	return err
+}
+
 func TestChange_cancelledBeforeAThreadIsFree_doesNothing(t *testing.T) {
 	onLoop(t, func(ctx context.Context) error {
-		aiofile.SetThreadLimit(ctx, 1)
-		began, goOn := make(chan struct{}), make(chan struct{})
-		first := asyncio.Go(ctx, func(ctx context.Context) error {
-			_, err := aiofile.Change(ctx, func(func() bool) (int, error) {
-				close(began)
-				<-goOn
-				return 0, nil
+		return withoutThreads(ctx, func() {
+			err := cancelled(ctx, func(ctx context.Context) error {
+				_, err := aiofile.Change(ctx, func(func() bool) (int, error) {
+					t.Error("a call that was cancelled before it began has begun")
+					return 0, nil
+				})
+				return err
 			})
-			return err
+			wantPathError(t, err, "file", context.Canceled)
 		})
-		_, _, _ = asyncio.Recv(ctx, began)
-		err := cancelled(ctx, func(ctx context.Context) error {
-			_, err := aiofile.Change(ctx, func(func() bool) (int, error) {
-				t.Error("a call that was cancelled before it began has begun")
-				return 0, nil
-			})
-			return err
-		})
-		wantPathError(t, err, "file", context.Canceled)
-		close(goOn)
-		_, err = first.Await(ctx)
-		return err
 	})
 }
 

@@ -17,25 +17,6 @@ import (
 	"github.com/go-asyncio/asyncio/aiofile"
 )
 
-// withoutThreads runs fn while the only thread for files is taken.
-func withoutThreads(ctx context.Context, fn func()) error {
-	aiofile.SetThreadLimit(ctx, 1)
-	began, goOn := make(chan struct{}), make(chan struct{})
-	taken := asyncio.Go(ctx, func(ctx context.Context) error {
-		_, err := aiofile.Change(ctx, func(func() bool) (int, error) {
-			close(began)
-			<-goOn
-			return 0, nil
-		})
-		return err
-	})
-	_, _, _ = asyncio.Recv(ctx, began)
-	fn()
-	close(goOn)
-	_, err := taken.Await(ctx)
-	return err
-}
-
 // needDisk skips a test where the temporary directory is on no disk: nothing is read on the loop there.
 func needDisk(t *testing.T, name string) {
 	var s unix.Stat_t

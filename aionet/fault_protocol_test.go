@@ -40,14 +40,9 @@ func (e protocols) serve(ctx context.Context, v *conversation, k *talker) (net.A
 	if err != nil {
 		return nil, nil, err
 	}
-	serving := asyncio.Go(ctx, func(ctx context.Context) error {
+	return untilClosed(ctx, ln, func(ctx context.Context) error {
 		return aionet.ServeProtocol(ctx, ln, e.of(ctx, k, v.limit), aionet.WithDrain(v.limit))
 	})
-	return ln.Addr(), func() error {
-		ln.Close()
-		_, err := serving.Await(ctx)
-		return err
-	}, nil
 }
 
 func (e protocols) call(ctx context.Context, v *conversation, k *talker, address string) error {

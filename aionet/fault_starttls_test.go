@@ -63,7 +63,7 @@ func (v *conversation) serveUpgraded(ctx context.Context, k *talker,
 	if err != nil {
 		return nil, nil, err
 	}
-	serving := asyncio.Go(ctx, func(ctx context.Context) error {
+	return untilClosed(ctx, ln, func(ctx context.Context) error {
 		return aionet.Serve(ctx, ln, func(ctx context.Context, c net.Conn) error {
 			if err := serve(ctx, c); err != nil {
 				k.refused(v, err)
@@ -71,11 +71,6 @@ func (v *conversation) serveUpgraded(ctx context.Context, k *talker,
 			return nil
 		}, aionet.WithDrain(v.limit))
 	})
-	return ln.Addr(), func() error {
-		ln.Close()
-		_, err := serving.Await(ctx)
-		return err
-	}, nil
 }
 
 // upgradedConns are ends that make TLS of a connection.
@@ -189,7 +184,7 @@ func (upgradedProtocols) serve(ctx context.Context, v *conversation, k *talker) 
 		return nil, nil, err
 	}
 	own := asyncio.RunningLoop(ctx).Context()
-	serving := asyncio.Go(ctx, func(ctx context.Context) error {
+	return untilClosed(ctx, ln, func(ctx context.Context) error {
 		return aionet.ServeProtocol(ctx, ln, func() aionet.Protocol {
 			return &plainSpeaker{expects: []byte(please), then: func(p *plainSpeaker) {
 				asyncio.Go(own, func(ctx context.Context) error {
@@ -200,11 +195,6 @@ func (upgradedProtocols) serve(ctx context.Context, v *conversation, k *talker) 
 			}}
 		}, aionet.WithDrain(v.limit))
 	})
-	return ln.Addr(), func() error {
-		ln.Close()
-		_, err := serving.Await(ctx)
-		return err
-	}, nil
 }
 
 func (upgradedProtocols) call(ctx context.Context, v *conversation, k *talker, address string) error {

@@ -238,12 +238,22 @@ type conns struct {
 	echo    bool // the server's end sends back what comes
 }
 
+// untilClosed runs serve, until the function that it returns closes ln.
+func untilClosed(ctx context.Context, ln *aionet.Listener, serve func(ctx context.Context) error) (net.Addr, func() error, error) {
+	serving := asyncio.Go(ctx, serve)
+	return ln.Addr(), func() error {
+		ln.Close()
+		_, err := serving.Await(ctx)
+		return err
+	}, nil
+}
+
 func (e conns) serve(ctx context.Context, v *conversation, k *talker) (net.Addr, func() error, error) {
 	ln, err := v.listen(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	serving := asyncio.Go(ctx, func(ctx context.Context) error {
+	return untilClosed(ctx, ln, func(ctx context.Context) error {
 		return aionet.Serve(ctx, ln, func(ctx context.Context, c net.Conn) error {
 			if e.echo {
 				v.sendBack(ctx, c)
@@ -253,11 +263,6 @@ func (e conns) serve(ctx context.Context, v *conversation, k *talker) (net.Addr,
 			return nil
 		}, aionet.WithDrain(v.limit))
 	})
-	return ln.Addr(), func() error {
-		ln.Close()
-		_, err := serving.Await(ctx)
-		return err
-	}, nil
 }
 
 func (e conns) call(ctx context.Context, v *conversation, k *talker, address string) error {

@@ -20,6 +20,12 @@ import (
 	"github.com/go-asyncio/asyncio/aionet"
 )
 
+// belowTLS are the kinds of connections that TLS treats differently, made of ours.
+var belowTLS = map[string]func(net.Conn) net.Conn{
+	"ours":            func(c net.Conn) net.Conn { return c },
+	"somebody else's": func(c net.Conn) net.Conn { return wrapped{c} },
+}
+
 // startBoth makes both ends of a connection TLS, with the configurations given.
 func startBoth(t testing.TB, ctx context.Context, a, b net.Conn, client, server *tls.Config) (c, s *aionet.TLSConn) {
 	t.Helper()
@@ -313,10 +319,7 @@ func TestTLS_handshakeTimeout(t *testing.T) {
 
 // conformance: tls-01
 func TestTLS_shutdownTimeout_givesUpAPeerThatDoesNotRead(t *testing.T) {
-	for name, wrap := range map[string]func(net.Conn) net.Conn{
-		"ours":            func(c net.Conn) net.Conn { return c },
-		"somebody else's": func(c net.Conn) net.Conn { return wrapped{c} },
-	} {
+	for name, wrap := range belowTLS {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(ctx context.Context) error {
 				ours, theirs := peer(t, ctx, "tcp")
@@ -489,10 +492,7 @@ func TestTLS_garbage_isAnErrorOfTLS(t *testing.T) {
 //
 // conformance: tls-21 tls-38
 func TestTLS_endWithoutGoodbye_isTruncation(t *testing.T) {
-	for name, wrap := range map[string]func(net.Conn) net.Conn{
-		"ours":            func(c net.Conn) net.Conn { return c },
-		"somebody else's": func(c net.Conn) net.Conn { return wrapped{c} },
-	} {
+	for name, wrap := range belowTLS {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(ctx context.Context) error {
 				a, b := pipe(t, ctx, "tcp")

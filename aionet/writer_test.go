@@ -596,10 +596,7 @@ func TestWriter_writeAndDrain_allocateNextToNothing(t *testing.T) {
 
 // What was cut off has not ended, and the peer can tell.
 func TestWriter_overTLS_thatIsCutOff_saysNoGoodbye(t *testing.T) {
-	for name, wrap := range map[string]func(net.Conn) net.Conn{
-		"ours":            func(c net.Conn) net.Conn { return c },
-		"somebody else's": func(c net.Conn) net.Conn { return wrapped{c} },
-	} {
+	for name, wrap := range belowTLS {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(ctx context.Context) error {
 				a, b := pipe(t, ctx, "tcp")
