@@ -207,6 +207,15 @@ func lookFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T,
 	return look(ctx, l, op, name, func(func() bool) (T, error) { return fn() }, nil)
 }
 
+// changeFrom is change in a coroutine, in one step; on a goroutine that is not the loop's, fn runs right here.
+func changeFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T, error) {
+	ctx := l.CurrentContext()
+	if ctx == nil {
+		return plainly(l, op, name, fn)
+	}
+	return change(ctx, l, op, name, func(func() bool) (T, error) { return fn() })
+}
+
 // plainly runs fn right here, but not in a callback of the loop.
 func plainly[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T, error) {
 	if l.OnLoop() {

@@ -235,14 +235,8 @@ func (f *File) Sync() error {
 // ReadDir reads the entries of a directory that was opened, as os.File.ReadDir does. Their Info is awaited, too.
 //
 // Once it has begun it is not ended, since the entries that it takes would be lost.
-func (f *File) ReadDir(n int) (entries []fs.DirEntry, err error) {
-	read := func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) }
-	ctx := f.loop.CurrentContext()
-	if ctx == nil {
-		entries, err = plainly(f.loop, "readdir", f.Name(), read)
-	} else {
-		entries, err = change(ctx, f.loop, "readdir", f.Name(), func(func() bool) ([]fs.DirEntry, error) { return read() })
-	}
+func (f *File) ReadDir(n int) ([]fs.DirEntry, error) {
+	entries, err := changeFrom(f.loop, "readdir", f.Name(), func() ([]fs.DirEntry, error) { return f.os.ReadDir(n) })
 	return awaited(f.loop, entries), err
 }
 
@@ -263,14 +257,7 @@ func (f *File) Chown(uid, gid int) error {
 
 // do runs fn, which changes something in one step, in a thread, if a coroutine calls.
 func (f *File) do(op string, fn func() error) error {
-	none := func() (asyncio.None, error) { return asyncio.None{}, fn() }
-	ctx := f.loop.CurrentContext()
-	var err error
-	if ctx == nil {
-		_, err = plainly(f.loop, op, f.Name(), none)
-	} else {
-		_, err = change(ctx, f.loop, op, f.Name(), func(func() bool) (asyncio.None, error) { return none() })
-	}
+	_, err := changeFrom(f.loop, op, f.Name(), func() (asyncio.None, error) { return asyncio.None{}, fn() })
 	return err
 }
 
