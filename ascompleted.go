@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"slices"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // AsCompleted returns an iterator over tasks or futures in the order in which
@@ -37,20 +39,20 @@ func AsCompleted[A AnyFuture](ctx context.Context, futures ...A) iter.Seq2[A, er
 // completions is what the ranges over an AsCompleted have in common.
 type completions[A AnyFuture] struct {
 	ctx     context.Context
-	queue   WaitQueue // of the tasks that range over it
+	queue   engine.WaitQueue // of the tasks that range over it
 	futures []A
-	watches []watch // of the futures; nil before the first range
-	ended   []int   // indices of the futures that have ended, in that order
-	given   int     // how many of these were given out
-	ranges  int     // how many are under way
+	watches []engine.Watch // of the futures; nil before the first range
+	ended   []int          // indices of the futures that have ended, in that order
+	given   int            // how many of these were given out
+	ranges  int            // how many are under way
 }
 
 func (c *completions[A]) each(yield func(A, error) bool) {
 	var none A
-	w, ctx, leave, err := c.place()
+	p, ctx, leave, err := engine.Both(c.ctx)
 	if err == nil {
 		defer leave()
-		err = c.enter(w.State.task)
+		err = c.enter(p)
 	}
 	if err != nil {
 		yield(none, err)
@@ -64,7 +66,7 @@ func (c *completions[A]) each(yield func(A, error) bool) {
 			}
 			continue
 		}
-		err := w.State.wait(ctx, &c.queue, c)
+		err := p.Wait(ctx, &c.queue, c)
 		if err != nil && c.given == len(c.ended) {
 			yield(none, err)
 			return
@@ -72,36 +74,10 @@ func (c *completions[A]) each(yield func(A, error) bool) {
 	}
 }
 
-// place returns who ranges, and under which context: that of the iterator, or if
-// that is another task's, one that ends with it and with the task's own block.
-func (c *completions[A]) place() (w *worker, ctx context.Context, leave func(), err error) {
-	if w, err = running(c.ctx); err == nil {
-		return w, c.ctx, func() {}, nil
-	}
-	near, kind := relate(c.ctx)
-	if near == nil || near.task == nil || !near.loop.on() || near.loop.current == nil {
-		return nil, nil, nil, err
-	}
-	l, t := near.loop, near.loop.current
-	s := &scope{}
-	s.open(l, t, t.w.State.block)
-	leave = s.close
-	if cause := causeNow(c.ctx); cause != nil {
-		s.cancel(cause)
-	} else if kind == ctxScope {
-		stop := near.AfterFunc(func() { s.cancel(near.Cause()) })
-		leave = func() { stop(); s.close() }
-	} else if kind == ctxForeign {
-		f := l.watchForeign(c.ctx, s.cancel)
-		leave = func() { f.unwatch(); s.close() }
-	}
-	return t.w, s, leave, nil
-}
-
-// enter begins a range by t. The first to enter has the futures watched.
-func (c *completions[A]) enter(t *task) (err error) {
+// enter begins a range by a task. The first to enter has the futures watched.
+func (c *completions[A]) enter(p *engine.Parking) (err error) {
 	if c.watches == nil {
-		c.futures, c.watches, err = watchesOf("AsCompleted", t, c, c.futures)
+		c.futures, c.watches, err = watch("AsCompleted", p, c, c.futures)
 		if err != nil {
 			return err
 		}
@@ -112,9 +88,9 @@ func (c *completions[A]) enter(t *task) (err error) {
 	}
 	for i := range c.watches {
 		switch w := &c.watches[i]; {
-		case w.of == nil:
-		case w.of.state == pending:
-			w.begin()
+		case w.Of() == nil:
+		case !w.Of().Done():
+			w.Begin()
 		default:
 			c.note(w)
 		}
@@ -128,13 +104,13 @@ func (c *completions[A]) leave() {
 		return
 	}
 	for i := range c.watches {
-		c.watches[i].end()
+		c.watches[i].End()
 	}
 }
 
-func (c *completions[A]) note(w *watch) {
-	c.ended = append(c.ended, w.index)
-	w.of = nil
+func (c *completions[A]) note(w *engine.Watch) {
+	c.ended = append(c.ended, w.Index())
+	w.Forget()
 }
 
 // take gives out the next of those that have ended.
@@ -150,12 +126,12 @@ func (c *completions[A]) take() A {
 	return f
 }
 
-func (c *completions[A]) settled(w *watch) {
+func (c *completions[A]) Settled(w *engine.Watch) {
 	c.note(w)
 	c.queue.Wake(1)
 }
 
-func (c *completions[A]) line() *WaitQueue { return &c.queue }
+func (c *completions[A]) Line() *engine.WaitQueue { return &c.queue }
 
 // WaitName names the futures in reports.
 func (c *completions[A]) WaitName() string {

@@ -375,7 +375,7 @@ func TestAsCompleted_left_leavesNothingOnWhatIsStillPending(t *testing.T) {
 }
 
 func TestAsCompleted_isSeenInTheCallGraphAndInReports(t *testing.T) {
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		f := newFutures(ctx, 2)
 		asyncio.Go(ctx, func(ctx context.Context) error {
 			_, err := take(asyncio.AsCompleted(ctx, f...), 1)

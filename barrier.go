@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ErrBrokenBarrier is returned by [Barrier.Wait] if the barrier was aborted, or
@@ -20,13 +22,13 @@ var ErrBrokenBarrier = errors.New("asyncio: the barrier is broken")
 // only then: so no two rounds mix. It is resetting if it was reset while it was
 // draining, and broken after [Barrier.Abort].
 type Barrier struct {
-	home
+	home    engine.Home
 	parties int
 	state   barrierState
-	queue   WaitQueue // those who wait for their round to be complete
-	arrived int       // how many they are, and the cancelled ones not yet told apart
-	leaving int       // of the complete round, how many were woken and have not run
-	index   int       // of the next one of them
+	queue   engine.WaitQueue // those who wait for their round to be complete
+	arrived int              // how many they are, and the cancelled ones not yet told apart
+	leaving int              // of the complete round, how many were woken and have not run
+	index   int              // of the next one of them
 }
 
 type barrierState uint8
@@ -60,20 +62,20 @@ func NewBarrier(parties int) *Barrier {
 // cause; the task does not count any more, and another one may take its place.
 // On an error the index is -1.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
-	w, err := b.running(ctx)
+	p, err := b.home.Running(ctx)
 	if err != nil {
 		return -1, err
 	}
 	if b.state == broken {
 		return -1, ErrBrokenBarrier
 	}
-	if causeNow(ctx) == nil && !b.loop.closing {
+	if engine.CauseOf(ctx) == nil && !p.Loop().Closing() {
 		if b.arrived++; b.complete(b.parties - 1) {
 			b.open(b.parties - 1)
 			return b.parties - 1, nil
 		}
 	}
-	if err := w.State.wait(ctx, &b.queue, b); err != nil {
+	if err := p.Wait(ctx, &b.queue, (*waitBarrier)(b)); err != nil {
 		return -1, err
 	}
 	return b.leave()
@@ -85,6 +87,7 @@ func (b *Barrier) complete(waiting int) bool {
 	if b.arrived < b.parties || b.leaving > 0 {
 		return false
 	}
+	b.queue.Prune()
 	n := b.queue.Len()
 	b.arrived = n + b.parties - waiting
 	return n >= waiting
@@ -121,7 +124,7 @@ func (b *Barrier) leave() (index int, err error) {
 // or if it is draining to those who have yet to leave; then who waits for the
 // next round goes on waiting. A broken barrier can be used again.
 func (b *Barrier) Reset() {
-	b.check("Barrier.Reset")
+	b.home.Check("Barrier.Reset")
 	if b.leaving > 0 {
 		b.state = resetting
 		return
@@ -134,7 +137,7 @@ func (b *Barrier) Reset() {
 // another, get [ErrBrokenBarrier], until [Barrier.Reset]. It is for a party that
 // has failed, so that the others do not wait for it.
 func (b *Barrier) Abort() {
-	b.check("Barrier.Abort")
+	b.home.Check("Barrier.Abort")
 	b.state = broken
 	b.fail()
 }
@@ -142,14 +145,13 @@ func (b *Barrier) Abort() {
 // fail gives the error to everybody in line.
 func (b *Barrier) fail() {
 	b.arrived = 0
-	b.queue.fail(ErrBrokenBarrier)
+	b.queue.Fail(ErrBrokenBarrier)
 }
 
 // Parties returns how many make a round.
 func (b *Barrier) Parties() int { return b.parties }
 
-// Waiting returns how many wait for their round to be complete. It takes time
-// in proportion.
+// Waiting returns how many wait for their round to be complete. O(n).
 func (b *Barrier) Waiting() int { return b.queue.Len() }
 
 // Broken reports whether the barrier was aborted, and not reset since.
@@ -160,5 +162,8 @@ func (b *Barrier) String() string {
 	return fmt.Sprintf("a Barrier (%v, %d of %d wait)", b.state, b.Waiting(), b.parties)
 }
 
+// waitBarrier is a Barrier as what a task waits for.
+type waitBarrier Barrier
+
 // WaitName names the barrier in reports.
-func (b *Barrier) WaitName() string { return fmt.Sprintf("a Barrier of %d", b.parties) }
+func (b *waitBarrier) WaitName() string { return fmt.Sprintf("a Barrier of %d", b.parties) }

@@ -34,7 +34,7 @@ func (b *BoundedSemaphore) TryAcquire() bool { return b.semaphore.TryAcquire() }
 // Release gives a permit back: to the task that has waited longest, if any
 // waits. It panics if no permit is out.
 func (b *BoundedSemaphore) Release() {
-	b.semaphore.check("BoundedSemaphore.Release")
+	b.semaphore.home.Check("BoundedSemaphore.Release")
 	if b.semaphore.free >= b.permits {
 		panic(fmt.Sprintf("asyncio: BoundedSemaphore.Release: none of the %d permits is out", b.permits))
 	}
@@ -58,5 +58,5 @@ func (b *BoundedSemaphore) Locked() bool { return b.semaphore.Locked() }
 
 // String shows how many permits are free, and how many tasks wait.
 func (b *BoundedSemaphore) String() string {
-	return fmt.Sprintf("a BoundedSemaphore (%d of %d free", b.semaphore.free, b.permits) + b.semaphore.queue.waiting()
+	return fmt.Sprintf("a BoundedSemaphore (%d of %d free", b.semaphore.free, b.permits) + b.semaphore.queue.Waiting()
 }

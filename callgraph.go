@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A CallGraph is what a task or future was doing at one moment, and who awaits
@@ -27,112 +29,35 @@ type CallGraph struct {
 // and by the owner of its group, once that waits for the group's end.
 func CaptureCallGraph(f AnyFuture) *CallGraph {
 	future, l := f.inner()
-	l.check("CaptureCallGraph")
-	if t, ok := f.(interface{ self() *task }); ok {
-		return t.self().graph(nil)
+	l.Check("CaptureCallGraph")
+	if t, ok := f.(interface{ self() *engine.Task }); ok {
+		return graph(t.self(), nil)
 	}
-	g := &CallGraph{Name: f.WaitName(), State: "pending"}
+	g := &CallGraph{Name: f.name(), State: "pending"}
 	if f.Done() {
 		g.State = "done"
 	}
-	g.awaitedBy(nil, future.lines())
+	g.awaitedBy(nil, future.Lines())
 	return g
 }
 
-func (t *task) self() *task { return t }
-
-func (t *task) graph(path []*task) *CallGraph {
-	g := &CallGraph{Name: t.Name(), State: t.condition(), Created: t.Created()}
+func graph(t *engine.Task, path []*engine.Task) *CallGraph {
+	g := &CallGraph{Name: t.Name(), State: t.Condition(), Created: t.Created()}
 	if slices.Contains(path, t) {
 		g.Cycle = true
 		return g
 	}
 	g.Stack = t.Stack()
-	g.awaitedBy(append(path, t), append(t.lines(), t.body.awaiters()...))
+	g.awaitedBy(append(path, t), t.AllLines())
 	return g
 }
 
-// lines are where tasks wait for f.
-func (f *future) lines() []*WaitQueue {
-	lines := []*WaitQueue{&f.waiters}
-	for w := range f.watchers {
-		lines = append(lines, w.line())
-	}
-	return lines
-}
-
-func (g *CallGraph) awaitedBy(path []*task, lines []*WaitQueue) {
+func (g *CallGraph) awaitedBy(path []*engine.Task, lines []*engine.WaitQueue) {
 	for _, q := range lines {
-		for w := q.head; w != nil; w = w.State.next {
-			g.AwaitedBy = append(g.AwaitedBy, w.State.task.graph(slices.Clip(path)))
+		for t := range q.Tasks {
+			g.AwaitedBy = append(g.AwaitedBy, graph(t, slices.Clip(path)))
 		}
 	}
-}
-
-// Stack returns where the task is, the innermost call first: what it waits in,
-// with the line of the call, and from there out to the task's own function.
-// Frames of this package are left out, but for its exported functions. A
-// task that has not started yet, or has ended, has none. It belongs on the loop,
-// and costs a few microseconds.
-func (t *task) Stack() []runtime.Frame {
-	l := t.scope.loop
-	l.check("Task.Stack")
-	if t.state != pending || t.w == nil || l.current != nil && l.current.w == nil {
-		return nil
-	}
-	pcs := make([]uintptr, 64)
-	var n int
-	capture := func() {
-		for n = runtime.Callers(2, pcs); n == len(pcs); n = runtime.Callers(2, pcs) {
-			pcs = make([]uintptr, 4*len(pcs))
-		}
-	}
-	switch {
-	case l.current == t:
-		capture()
-	case l.current != nil:
-		l.pool.Visit(l.current.w, t.w, capture)
-	default:
-		l.pool.Visit(nil, t.w, capture)
-	}
-	return usersFrames(pcs[:n])
-}
-
-// usersFrames are the frames of a task's stack that mean something to users.
-func usersFrames(pcs []uintptr) []runtime.Frame {
-	var stack []runtime.Frame
-	for frames, more := runtime.CallersFrames(pcs), true; more; {
-		var f runtime.Frame
-		f, more = frames.Next()
-		if f.Function == performName {
-			break
-		}
-		if !machinery(f.Function) {
-			stack = append(stack, f)
-		}
-	}
-	return stack
-}
-
-const (
-	module      = "github.com/go-asyncio/asyncio"
-	performName = module + ".perform"
-)
-
-// machinery reports whether a function is one of this package's that users do
-// not call: an unexported one, or a closure of one.
-func machinery(function string) bool {
-	if strings.HasPrefix(function, module+"/internal/") {
-		return true
-	}
-	name, ours := strings.CutPrefix(function, module+".")
-	if !ours {
-		return false
-	}
-	if receiver, method, ok := strings.Cut(name, ")."); ok && strings.HasPrefix(receiver, "(*") {
-		name = method // (*Task[...]).Await
-	}
-	return !(name[0] >= 'A' && name[0] <= 'Z')
 }
 
 // WriteTo writes the graph as text.
@@ -171,14 +96,4 @@ func (g *CallGraph) format(b *strings.Builder, indent string) {
 // shortName is a function's name without the path of its package.
 func shortName(function string) string {
 	return function[strings.LastIndexByte(function, '/')+1:]
-}
-
-// position returns where a task waits in the user's code, as file:line, or "".
-func (t *task) position() string {
-	for _, f := range t.Stack() {
-		if !ownFrame(f.Function) {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
-	}
-	return ""
 }

@@ -3,6 +3,8 @@ package asyncio
 import (
 	"context"
 	"runtime"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // This file is how coroutines use Go channels. Nobody but a goroutine can wait
@@ -22,11 +24,11 @@ import (
 // nothing: a value that came at the very moment is returned instead. No
 // goroutine is left behind.
 func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return v, false, err
 	}
-	if causeNow(ctx) == nil {
+	if engine.CauseOf(ctx) == nil {
 		select {
 		case v, ok = <-ch:
 			return v, ok, nil
@@ -34,14 +36,14 @@ func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 		}
 	}
 	if ch == nil {
-		return v, false, w.State.wait(ctx, nil, waitRecv)
+		return v, false, p.Wait(ctx, nil, waitRecv)
 	}
-	return recv(ctx, w, ch)
+	return recv(ctx, p, ch)
 }
 
 // recv is apart from Recv because its variables escape to the helper.
-func recv[T any](ctx context.Context, w *worker, ch <-chan T) (v T, ok bool, err error) {
-	err = untilDone(ctx, w, waitRecv, func(quit <-chan struct{}) bool {
+func recv[T any](ctx context.Context, p *engine.Parking, ch <-chan T) (v T, ok bool, err error) {
+	err = untilDone(ctx, p, waitRecv, func(quit <-chan struct{}) bool {
 		select {
 		case v, ok = <-ch:
 			return true
@@ -62,11 +64,11 @@ func recv[T any](ctx context.Context, w *worker, ch <-chan T) (v T, ok bool, err
 // if it was taken at the very moment, Send returns nil. No goroutine is left
 // behind.
 func Send[T any](ctx context.Context, ch chan<- T, v T) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	if causeNow(ctx) == nil {
+	if engine.CauseOf(ctx) == nil {
 		select {
 		case ch <- v:
 			return nil
@@ -74,14 +76,14 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 		}
 	}
 	if ch == nil {
-		return w.State.wait(ctx, nil, waitSend)
+		return p.Wait(ctx, nil, waitSend)
 	}
-	return send(ctx, w, ch, v)
+	return send(ctx, p, ch, v)
 }
 
 // send is apart from Send because its variables escape to the helper.
-func send[T any](ctx context.Context, w *worker, ch chan<- T, v T) error {
-	return untilDone(ctx, w, waitSend, func(quit <-chan struct{}) bool {
+func send[T any](ctx context.Context, p *engine.Parking, ch chan<- T, v T) error {
+	return untilDone(ctx, p, waitSend, func(quit <-chan struct{}) bool {
 		select {
 		case ch <- v:
 			return true
@@ -92,13 +94,13 @@ func send[T any](ctx context.Context, w *worker, ch chan<- T, v T) error {
 }
 
 var (
-	waitRecv Waitable = waitFor("a value from a channel")
-	waitSend Waitable = waitFor("a channel to take a value")
+	waitRecv engine.Waitable = engine.Named("a value from a channel")
+	waitSend engine.Waitable = engine.Named("a channel to take a value")
 )
 
 // helper is a goroutine that does what a coroutine cannot.
 type helper struct {
-	waiter   WaitQueue
+	waiter   engine.WaitQueue
 	quit     chan struct{}
 	ended    bool // for the loop
 	did      bool // what it was to do
@@ -109,19 +111,19 @@ type helper struct {
 // reported true; or until ctx ends, and do, told so by quit, reports that it
 // has not. It returns nil in the first case, even if ctx has ended meanwhile.
 // If do panics, so does untilDone.
-func untilDone(ctx context.Context, w *worker, what Waitable, do func(quit <-chan struct{}) bool) error {
-	l := w.State.task.scope.loop
-	if l.closing || causeNow(ctx) != nil {
-		return w.State.wait(ctx, nil, what) // which says so
+func untilDone(ctx context.Context, p *engine.Parking, what engine.Waitable, do func(quit <-chan struct{}) bool) error {
+	l := p.Loop()
+	if l.Closing() || engine.CauseOf(ctx) != nil {
+		return p.Wait(ctx, nil, what) // which says so
 	}
 	h := &helper{quit: make(chan struct{})}
 	go h.run(l, do)
-	l.handed = true
-	l.outside++
-	err := w.State.wait(ctx, &h.waiter, what)
-	l.outside--
+	l.HandOver()
+	l.BeginOutside()
+	err := p.Wait(ctx, &h.waiter, what)
+	l.EndOutside()
 	if err != nil {
-		h.dismiss(l, w, what)
+		h.dismiss(l, p, what)
 	}
 	if h.panicked != nil {
 		panic(h.panicked)
@@ -132,10 +134,10 @@ func untilDone(ctx context.Context, w *worker, what Waitable, do func(quit <-cha
 	return err
 }
 
-func (h *helper) run(l *loop, do func(quit <-chan struct{}) bool) {
+func (h *helper) run(l *engine.Loop, do func(quit <-chan struct{}) bool) {
 	defer func() {
 		h.panicked = recover()
-		l.post(func() {
+		l.Post(func() {
 			h.ended = true
 			h.waiter.Wake(1)
 		})
@@ -146,14 +148,14 @@ func (h *helper) run(l *loop, do func(quit <-chan struct{}) bool) {
 // dismiss sends the goroutine home and waits for its word, without holding the
 // loop. That comes soon and for certain, so meanwhile a virtual clock stands
 // still and nothing cancels the wait.
-func (h *helper) dismiss(l *loop, w *worker, what Waitable) {
+func (h *helper) dismiss(l *engine.Loop, p *engine.Parking, what engine.Waitable) {
 	close(h.quit)
-	l.threads++
+	l.BeginThread()
 	for !h.ended {
-		if l.closing { // and so wakes all who wait, time and again
+		if l.Closing() { // and so wakes all who wait, time and again
 			runtime.Gosched()
 		}
-		w.State.join(&h.waiter, what)
+		p.Join(&h.waiter, what)
 	}
-	l.threads--
+	l.EndThread()
 }

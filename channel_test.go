@@ -356,7 +356,7 @@ func TestRecvAndSend_whileTheLoopEnds(t *testing.T) {
 		}
 	})
 	loop.RunOnce()
-	if err := loop.Close(); err != nil {
+	if err := abandon(loop); err != nil {
 		t.Error(err)
 	}
 	wantErr(t, "the Recv that waited", first, asyncio.ErrLoopClosed)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 type closerFunc func() error
@@ -25,9 +27,9 @@ func TestAddCloser_notTakenBack_isClosedAtTheEnd(t *testing.T) {
 	}
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		loop.AddCloser(closer("first"))
-		remove := loop.AddCloser(closer("taken back"))
-		loop.AddCloser(closer("last"))
+		lowlevel.AddCloser(loop, closer("first"))
+		remove := lowlevel.AddCloser(loop, closer("taken back"))
+		lowlevel.AddCloser(loop, closer("last"))
 		remove()
 		return nil
 	})
@@ -39,7 +41,7 @@ func TestAddCloser_notTakenBack_isClosedAtTheEnd(t *testing.T) {
 func TestAddCloser_removeIsHeld_deadlocksAreStillReported(t *testing.T) {
 	var remove func()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		remove = asyncio.RunningLoop(ctx).AddCloser(closerFunc(func() error { return nil }))
+		remove = lowlevel.AddCloser(quietLoop(ctx), closerFunc(func() error { return nil }))
 		var never asyncio.Event
 		return never.Wait(ctx)
 	})
@@ -55,7 +57,7 @@ func TestAddCloser_oneTakenBack_theOthersKeepTheirOrder(t *testing.T) {
 	loop := clockLoop(t)
 	var remove []func()
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		remove = append(remove, loop.AddCloser(closerFunc(func() error { closed += name; return nil })))
+		remove = append(remove, lowlevel.AddCloser(loop, closerFunc(func() error { closed += name; return nil })))
 	}
 	remove[0]()
 	remove[2]()
@@ -72,11 +74,11 @@ func TestAddCloser_closersThatFailOrAddAndRemoveOthers(t *testing.T) {
 	loop := clockLoop(t, asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) { reported = append(reported, info) }))
 	boom := errors.New("boom")
 	var closed string
-	loop.AddCloser(closerFunc(func() error { closed += "first"; return nil }))
-	taken := loop.AddCloser(closerFunc(func() error { closed += "taken back"; return nil }))
-	loop.AddCloser(closerFunc(func() error {
+	lowlevel.AddCloser(loop, closerFunc(func() error { closed += "first"; return nil }))
+	taken := lowlevel.AddCloser(loop, closerFunc(func() error { closed += "taken back"; return nil }))
+	lowlevel.AddCloser(loop, closerFunc(func() error {
 		taken()
-		loop.AddCloser(closerFunc(func() error { closed += "late "; return nil }))
+		lowlevel.AddCloser(loop, closerFunc(func() error { closed += "late "; return nil }))
 		return boom
 	}))
 	loop.Close()
@@ -114,7 +116,7 @@ func TestClose_whateverIsScheduledAfterwards_isRefused(t *testing.T) {
 	mustPanic(t, "Loop.CallLater: "+closed, func() { loop.CallLater(1, nothing) })
 	mustPanic(t, "Loop.CallAt: "+closed, func() { loop.CallAt(1, nothing) })
 	mustPanic(t, "Go: "+closed, func() { asyncio.Go(ctx, func(context.Context) error { return nil }) })
-	mustPanic(t, "Loop.AddCloser: "+closed, func() { loop.AddCloser(nil) })
+	mustPanic(t, "AddCloser: "+closed, func() { lowlevel.AddCloser(loop, nil) })
 	if err := loop.CallSoonThreadsafe(nothing); !errors.Is(err, asyncio.ErrLoopClosed) {
 		t.Errorf("CallSoonThreadsafe: %v", err)
 	}
@@ -155,6 +157,10 @@ func TestClose_givesItsDescriptorsBack(t *testing.T) {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
+
+// abandon ends a loop at once, as when a callback calls runtime.Goexit: it waits
+// for nobody's clean-up.
+func abandon(loop *asyncio.Loop) error { return engine.Unwrap(loop).Drop() }
 
 func TestClose_tasksThatNeverEnd_areUnwound(t *testing.T) {
 	loop := clockLoop(t)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ErrNotLocked is returned by [Condition.Wait], [Condition.Notify] and their
@@ -30,9 +32,9 @@ var ErrNotLocked = errors.New("asyncio: the running task does not hold the condi
 // allocate nothing. A Condition belongs to one loop. The zero Condition is ready
 // to use, with a lock of its own.
 type Condition struct {
-	home
-	queue WaitQueue // those who have not been notified
-	lock  *Lock     // nil: own
+	home  engine.Home
+	queue engine.WaitQueue // those who have not been notified
+	lock  *Lock            // nil: own
 	own   Lock
 }
 
@@ -71,24 +73,22 @@ func (c *Condition) Do(ctx context.Context, fn func() error) error { return c.mu
 // [Condition.WaitFor] does. Under a context that is done Wait yields once and
 // returns the cause; the lock is not released.
 func (c *Condition) Wait(ctx context.Context) error {
-	w, err := c.running(ctx)
+	p, err := c.home.Running(ctx)
 	if err != nil {
 		return err
 	}
-	p, k := &w.State, c.mutex()
-	if k.owner != p.task {
+	k := c.mutex()
+	if k.owner != p.Task() {
 		return ErrNotLocked
 	}
-	if causeNow(ctx) != nil || c.loop.closing {
-		return p.wait(ctx, nil, c)
+	if engine.CauseOf(ctx) != nil || p.Loop().Closing() {
+		return p.Wait(ctx, nil, waitCondition)
 	}
-	if _, ours := ctx.(*scope); !ours {
-		if _, kind := relate(ctx); kind == ctxForeign {
-			return c.waitForeign(ctx, p)
-		}
+	if engine.Foreign(ctx) {
+		return c.waitForeign(ctx, p)
 	}
 	k.handOn()
-	if err := p.wait(ctx, &c.queue, c); err != nil {
+	if err := p.Wait(ctx, &c.queue, waitCondition); err != nil {
 		k.retake(p)
 		return err
 	}
@@ -98,7 +98,7 @@ func (c *Condition) Wait(ctx context.Context) error {
 // passOn is for who was notified and has the lock: if it was cancelled, another
 // one is notified in its place.
 func (c *Condition) passOn(ctx context.Context) error {
-	cause := causeNow(ctx)
+	cause := engine.CauseOf(ctx)
 	if cause != nil {
 		c.notify(1)
 	}
@@ -107,11 +107,11 @@ func (c *Condition) passOn(ctx context.Context) error {
 
 // waitForeign is Wait under a context that somebody else may cancel. A scope
 // below it keeps that from reaching the task in the line of the lock.
-func (c *Condition) waitForeign(ctx context.Context, p *parking) error {
-	s := &scope{}
-	s.open(c.loop, p.task, ctx)
-	defer s.close()
-	if err := c.Wait(s); err != nil {
+func (c *Condition) waitForeign(ctx context.Context, p *engine.Parking) error {
+	s := &engine.Scope{}
+	s.Open(p.Loop(), p.Task(), ctx)
+	defer s.Close()
+	if err := c.Wait(s.Ctx()); err != nil {
 		return err
 	}
 	return c.passOn(ctx)
@@ -160,18 +160,18 @@ func (c *Condition) NotifyAll() error {
 
 // held returns an error unless the running task holds the lock.
 func (c *Condition) held(call string) error {
-	c.check(call)
+	c.home.Check(call)
 	t := c.mutex().owner
 	if t == nil {
 		return ErrNotLocked
 	}
-	l := t.scope.loop
-	l.check(call)
+	l := t.Scope.Loop()
+	l.Check(call)
 	switch {
-	case l.current != t:
+	case l.Current() != t:
 		return ErrNotLocked
-	case c.queue.head != nil && c.loop != l:
-		return errOtherLoop
+	case !c.queue.Empty() && c.home.Loop() != l:
+		return engine.ErrOtherLoop
 	}
 	return nil
 }
@@ -180,11 +180,7 @@ func (c *Condition) held(call string) error {
 // which is held. There only the lock ends their wait.
 func (c *Condition) notify(n int) {
 	k := c.mutex()
-	for ; n > 0 && c.queue.head != nil; n-- {
-		w := c.queue.head
-		c.queue.remove(w)
-		k.queue.push(w)
-		w.State.scope, w.State.what = nil, k
+	for ; n > 0 && c.queue.MoveFirst(&k.queue, (*waitLock)(k)); n-- {
 	}
 }
 
@@ -194,8 +190,7 @@ func (c *Condition) String() string {
 	if t := c.mutex().owner; t != nil {
 		state = "held by " + t.Name()
 	}
-	return "a Condition (" + state + c.queue.waiting()
+	return "a Condition (" + state + c.queue.Waiting()
 }
 
-// WaitName names the condition in reports.
-func (c *Condition) WaitName() string { return "a Condition to be notified" }
+var waitCondition engine.Waitable = engine.Named("a Condition to be notified")

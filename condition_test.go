@@ -440,7 +440,7 @@ func TestCondition_loopClosed_leavesWaitWithTheLock_orIsUnwound(t *testing.T) {
 		for range 10 {
 			loop.RunOnce()
 		}
-		wantErr(t, "Close", loop.Close(), nil)
+		wantErr(t, "Drop", abandon(loop), nil)
 		if want := 3; unwound != 3 || !leaked && left != want || leaked && left != 0 {
 			t.Errorf("leaked %v: %d left Wait, %d were unwound", leaked, left, unwound)
 		}

@@ -7,17 +7,15 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // loopGroup is what the loops of one RunLoops have in common.
 type loopGroup struct {
-	loops []*loop
-
-	cancel context.CancelCauseFunc
+	loops []*Loop
 
 	mu    sync.Mutex
-	faces []*Loop // without that of the last one that runs, which nobody else can call
 	ended []bool
 	live  int
 	errs  []error
@@ -59,7 +57,7 @@ func RunLoops(ctx context.Context, n int, main func(ctx context.Context, i int) 
 	if n < 0 {
 		panic("asyncio: RunLoops: the number of loops is negative")
 	}
-	if err := notNested("RunLoops"); err != nil {
+	if err := engine.NotNested("RunLoops"); err != nil {
 		return err
 	}
 	if n == 0 {
@@ -69,14 +67,13 @@ func RunLoops(ctx context.Context, n int, main func(ctx context.Context, i int) 
 	if err := g.open(opts); err != nil {
 		return err
 	}
-	ctx, g.cancel = context.WithCancelCause(context.WithValue(ctx, loopGroupKey{}, g))
-	defer g.cancel(nil)
+	ctx = context.WithValue(ctx, loopGroupKey{}, g)
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
 			err := ErrGoexit // unless main returns
 			defer func() { g.end(i, err) }()
-			err = g.loops[i].runToEnd(ctx, func(ctx context.Context) error { return main(ctx, i) })
+			err = g.loops[i].loop.RunToEnd(ctx, mainTask(func(ctx context.Context) error { return main(ctx, i) }))
 		})
 	}
 	all.Wait()
@@ -92,18 +89,14 @@ func (g *loopGroup) open(opts []Option) error {
 		l, err := newLoop(opts)
 		if err != nil {
 			for _, l := range g.loops {
-				_ = l.end(false) // it has not run
+				_ = l.loop.Drop() // it has not run
 			}
 			return err
 		}
 		if g.live > 1 {
-			l.outside++ // while another one may call in, waiting is no deadlock
+			l.loop.BeginOutside() // while another one may call in, waiting is no deadlock
 		}
 		g.loops = append(g.loops, l)
-		g.faces = append(g.faces, l.handle())
-	}
-	if g.live == 1 {
-		g.faces[0] = nil
 	}
 	return nil
 }
@@ -115,20 +108,15 @@ func (g *loopGroup) end(i int, err error) {
 	g.ended[i] = true
 	if g.live--; g.live == 1 {
 		last := slices.Index(g.ended, false)
-		g.faces[last] = nil
-		g.loops[last].post(g.loops[last].leftAlone)
+		g.loops[last].loop.Post(g.loops[last].loop.EndOutside)
 	}
 	if err == nil || slices.ContainsFunc(g.errs, func(known error) bool { return saysNoMore(err, known) }) {
 		return
 	}
 	g.errs = append(g.errs, err)
-	g.cancel(&otherLoopError{i, err})
-}
-
-// leftAlone lets the loop find a deadlock, if nobody else holds it.
-func (l *loop) leftAlone() {
-	l.outside--
-	l.collectAt, l.collectEvery = time.Time{}, time.Millisecond
+	for _, l := range g.loops {
+		l.loop.Post(func() { l.loop.Top().Cancel(&otherLoopError{i, err}) })
+	}
 }
 
 // saysNoMore reports whether err is only that a loop was cancelled, for the
@@ -142,18 +130,12 @@ func saysNoMore(err, known error) bool {
 // numbers; elsewhere the running loop alone. They stay in the list when they
 // have ended.
 func Loops(ctx context.Context) []*Loop {
-	l := loopOf("Loops", ctx)
+	l := engine.MustLoopOf("Loops", ctx)
 	g, _ := ctx.Value(loopGroupKey{}).(*loopGroup)
 	if g == nil {
-		return []*Loop{l.handle()}
+		return []*Loop{face(l)}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	all := slices.Clone(g.faces)
-	if i := slices.Index(all, nil); i >= 0 {
-		all[i] = l.handle()
-	}
-	return all
+	return slices.Clone(g.loops)
 }
 
 // CallOn runs fn as a task on another loop, and waits for its result. fn has
@@ -173,20 +155,20 @@ func CallOn[T any](ctx context.Context, other *Loop, fn Coroutine[T]) (T, error)
 	if other == nil || fn == nil {
 		panic("asyncio: CallOn: nil Loop or function")
 	}
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return zero, err
 	}
-	if causeNow(ctx) != nil {
+	if engine.CauseOf(ctx) != nil {
 		return zero, Yield(ctx)
 	}
 	s := RunThreadsafe(other, fn, WithValues(ctx))
-	if s.await(ctx, w) == nil {
+	if s.await(ctx, p) == nil {
 		return s.value, s.err
 	}
-	cause := causeNow(ctx)
+	cause := engine.CauseOf(ctx)
 	s.Cancel(cause)
-	err = Shield(ctx, func(ctx context.Context) error { return s.await(ctx, w) })
+	err = Shield(ctx, func(ctx context.Context) error { return s.await(ctx, p) })
 	switch {
 	case err != nil: // the caller's loop is closing
 		return zero, err

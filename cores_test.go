@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // forever waits for what never comes, and is no deadlock.
 func forever(ctx context.Context) error {
-	var never asyncio.WaitQueue
-	return never.WaitIO(ctx, why("the end of the test"))
+	var never lowlevel.WaitQueue
+	return never.WaitOutside(ctx, why("the end of the test"))
 }
 
 func TestRunLoops_eachMainRunsOnALoopOfItsOwn(t *testing.T) {

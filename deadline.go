@@ -4,15 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Deadline is the time limit of a [TimeoutScope], as long as that runs: it can
 // be looked at, moved and removed. It belongs to its loop.
-type Deadline struct {
-	deadline
-	fired bool
-	left  bool
-}
+type Deadline struct{ deadline engine.Deadline }
 
 // TimeoutScope is [Timeout] with a time limit that can be moved while fn runs
 // (asyncio's timeout, with its reschedule): a limit on a silence, say, which
@@ -25,33 +23,24 @@ func TimeoutScope(ctx context.Context, d time.Duration, fn func(ctx context.Cont
 	if fn == nil {
 		panic("asyncio: TimeoutScope: nil function")
 	}
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
 	t := &Deadline{}
-	t.open(ctx, w.State.task, d, t)
-	defer t.leave()
-	return t.scope.outcome(w.State.within(&t.scope, func(ctx context.Context) error { return fn(ctx, t) }))
-}
-
-func (t *Deadline) fire(timer *Timer) {
-	t.fired = t.scope.Cause() == nil
-	t.deadline.fire(timer)
-}
-
-func (t *Deadline) leave() {
-	t.left = true
-	t.close()
+	t.deadline.Open(p.Loop(), p.Task(), ctx, d)
+	defer t.deadline.Leave()
+	err = p.Within(t.deadline.Ctx(), func(ctx context.Context) error { return fn(ctx, t) })
+	return outcome(&t.deadline.Scope, err)
 }
 
 // When returns the time on the loop's clock ([Loop.Time]) at which the time is
 // up; ok is false if there is no limit.
 func (t *Deadline) When() (at time.Duration, ok bool) {
-	if t.scope.loop == nil || t.timer.when == Forever {
+	if t.deadline.Loop() == nil || t.deadline.When() == Forever {
 		return 0, false
 	}
-	return t.timer.when, true
+	return t.deadline.When(), true
 }
 
 // Reschedule moves the deadline to another time on the loop's clock. If that is
@@ -64,19 +53,19 @@ func (t *Deadline) Reschedule(at time.Duration) error { return t.move("Deadline.
 func (t *Deadline) Remove() error { return t.move("Deadline.Remove", Forever) }
 
 func (t *Deadline) move(call string, at time.Duration) error {
-	l := t.scope.loop
+	l := t.deadline.Loop()
 	if l != nil {
-		l.check(call)
+		l.Check(call)
 	}
-	if l == nil || t.fired || t.left {
+	if l == nil || t.deadline.Fired() || t.deadline.Left() {
 		return fmt.Errorf("%w: %s: the scope is %s", ErrInvalidState, call, t.state())
 	}
-	t.arm(l.now(), at)
+	t.deadline.Move(at)
 	return nil
 }
 
 // Expired reports whether the time was up while fn ran, which has cancelled it.
-func (t *Deadline) Expired() bool { return t.fired }
+func (t *Deadline) Expired() bool { return t.deadline.Fired() }
 
 // String shows the state of the scope: active, and until when; expiring, when
 // the time is up and fn has yet to return; expired; or finished.
@@ -85,13 +74,13 @@ func (t *Deadline) String() string { return "a Deadline (" + t.state() + ")" }
 func (t *Deadline) state() string {
 	at, limited := t.When()
 	switch {
-	case t.scope.loop == nil:
+	case t.deadline.Loop() == nil:
 		return "not entered"
-	case t.left && t.fired:
+	case t.deadline.Left() && t.deadline.Fired():
 		return "expired"
-	case t.left:
+	case t.deadline.Left():
 		return "finished"
-	case t.fired:
+	case t.deadline.Fired():
 		return "expiring"
 	case limited:
 		return fmt.Sprintf("active until %v", at)

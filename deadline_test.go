@@ -208,7 +208,7 @@ func TestForever_armsNoTimer_soADeadlockIsFound(t *testing.T) {
 			})
 		},
 	} {
-		err := asyncio.Run(t.Context(), func(ctx context.Context) error { return main(ctx, &asyncio.Event{}) })
+		err := asyncio.Run(context.Background(), func(ctx context.Context) error { return main(ctx, &asyncio.Event{}) })
 		var deadlock *asyncio.DeadlockError
 		if !errors.As(err, &deadlock) {
 			t.Errorf("%s: %v", name, err)

@@ -43,7 +43,7 @@ func TestDeadlock_reportNamesEachTaskAndWhatItWaitsForAndWhoHasIt(t *testing.T) 
 			})
 		}
 	}
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		asyncio.Go(ctx, func(ctx context.Context) error { var e asyncio.Event; return e.Wait(ctx) }, asyncio.Name("idle"))
 		return asyncio.Group(ctx, func(ctx context.Context, g group) error {
 			g.Go(both(&a, &b), asyncio.Name("left"))
@@ -57,7 +57,7 @@ func TestDeadlock_reportNamesEachTaskAndWhatItWaitsForAndWhoHasIt(t *testing.T) 
 }
 
 func TestDeadlock_tasksThatAwaitOneAnother_areNamed(t *testing.T) {
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		var a, b *asyncio.Task[int]
 		a = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) { return b.Await(ctx) }, asyncio.Name("a"))
 		b = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) { return a.Await(ctx) }, asyncio.Name("b"))
@@ -88,7 +88,7 @@ func TestDeadlock_eachTaskIsToldAndCanCleanUp(t *testing.T) {
 
 func TestDeadlock_underShieldOrWithoutCancel_isFound(t *testing.T) {
 	var never asyncio.Event
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		asyncio.Go(context.WithoutCancel(ctx), func(ctx context.Context) error { return never.Wait(ctx) }, asyncio.Name("loose"))
 		return asyncio.Shield(ctx, func(ctx context.Context) error { return never.Wait(ctx) })
 	})
@@ -96,7 +96,7 @@ func TestDeadlock_underShieldOrWithoutCancel_isFound(t *testing.T) {
 }
 
 func TestDeadlock_ofWhatMainHasLeftBehind_isFound(t *testing.T) {
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		asyncio.Go(ctx, func(ctx context.Context) error {
 			return asyncio.Shield(ctx, func(ctx context.Context) error {
 				var never asyncio.Event
@@ -112,14 +112,59 @@ func TestDeadlock_ofWhatMainHasLeftBehind_isFound(t *testing.T) {
 	wantText(t, report, "unseen waits for a Future[int]")
 }
 
-func TestDeadlock_afterAHandleWasDropped_isFound(t *testing.T) {
-	deadlocked(t, t.Context(), func(ctx context.Context) error {
-		loop := asyncio.RunningLoop(ctx)
-		go loop.CallSoonThreadsafe(func() {})
-		fut := asyncio.NewFuture[int](loop)
-		_, err := fut.Await(ctx)
-		return err
-	})
+func TestDeadlock_whereSomebodyMayCallIn_isReportedOnceAndTheLoopGoesOn(t *testing.T) {
+	for name, wait := range map[string]func(ctx context.Context, e *asyncio.Event) error{
+		"the Loop was taken": func(ctx context.Context, e *asyncio.Event) error {
+			loop := asyncio.RunningLoop(ctx)
+			reported(ctx, func() { loop.CallSoonThreadsafe(e.Set) })
+			return e.Wait(ctx)
+		},
+		"a context of the standard library": func(ctx context.Context, e *asyncio.Event) error {
+			below, cancel := context.WithCancel(ctx)
+			reported(ctx, cancel)
+			e.Wait(below)
+			return context.Cause(ctx)
+		},
+		"WithCancel": func(ctx context.Context, e *asyncio.Event) error {
+			below, cancel := asyncio.WithCancel(ctx)
+			reported(ctx, func() { cancel(nil) })
+			e.Wait(below)
+			return context.Cause(ctx)
+		},
+	} {
+		var event asyncio.Event
+		reports := 0
+		tell := make(chan func(), 1)
+		handler := func(i asyncio.ExceptionInfo) {
+			var d *asyncio.DeadlockError
+			if !errors.As(i.Err, &d) || !strings.Contains(d.Error(), "main waits for an Event") {
+				t.Errorf("%s: report %+v", name, i)
+			}
+			reports++
+			go (<-tell)()
+		}
+		ctx := context.WithValue(context.Background(), tellKey{}, tell)
+		err := asyncio.Run(ctx, func(ctx context.Context) error { return wait(ctx, &event) }, asyncio.WithExceptionHandler(handler))
+		if err != nil || reports != 1 {
+			t.Errorf("%s: %v, %d reports", name, err, reports)
+		}
+	}
+}
+
+type tellKey struct{}
+
+// reported lets fn be called on a goroutine when the report has come.
+func reported(ctx context.Context, fn func()) { ctx.Value(tellKey{}).(chan func()) <- fn }
+
+func TestRun_itsContextMayEnd_isWaitedFor(t *testing.T) {
+	timeout, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	wantErr(t, "a deadline", asyncio.Run(timeout, new(asyncio.Event).Wait), context.DeadlineExceeded)
+	ctx, cancel := context.WithCancel(context.Background())
+	wantErr(t, "a cancellation", asyncio.Run(ctx, func(ctx context.Context) error {
+		go cancel()
+		return new(asyncio.Event).Wait(ctx)
+	}), context.Canceled)
 }
 
 // Each of these goes on, because of something outside that the loop has to

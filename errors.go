@@ -2,42 +2,53 @@ package asyncio
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 var (
 	// ErrLoopClosed is returned by calls that need a loop which has ended, and
 	// by the waits of tasks that are abandoned at its end.
-	ErrLoopClosed = errors.New("asyncio: the event loop is closed")
+	ErrLoopClosed = engine.ErrLoopClosed
+
+	// ErrLoopStopped is returned by Run when [Loop.Stop] has ended it before main
+	// had returned.
+	ErrLoopStopped = engine.ErrLoopStopped
 
 	// ErrNotOnLoop is returned by a wait whose context does not come from a
 	// coroutine of this package.
-	ErrNotOnLoop = errors.New("asyncio: the context does not belong to an event loop; pass on the context that the coroutine was given")
+	ErrNotOnLoop = engine.ErrNotOnLoop
 
 	// ErrWrongGoroutine is returned by a wait on a goroutine that is not its
 	// loop's.
-	ErrWrongGoroutine = errors.New("asyncio: called from a goroutine that is not the event loop's; use RunThreadsafe or Loop.CallSoonThreadsafe there")
+	ErrWrongGoroutine = engine.ErrWrongGoroutine
 
 	// ErrWrongContext is returned by a wait with the context of another task.
-	ErrWrongContext = errors.New("asyncio: called with the context of another task; pass on the context that the running task was given")
+	ErrWrongContext = engine.ErrWrongContext
 
 	// ErrInvalidState is returned by operations that the state of a future does
 	// not allow: a second result, or the result of one that is not done.
-	ErrInvalidState = errors.New("asyncio: invalid state")
+	ErrInvalidState = engine.ErrInvalidState
 
 	// ErrInterrupted is the cause with which Ctrl-C cancels the main task.
-	ErrInterrupted error = &interruptedError{}
+	ErrInterrupted = engine.ErrInterrupted
 
 	// ErrGoexit is the error of a task that ended by runtime.Goexit.
-	ErrGoexit = errors.New("asyncio: the task called runtime.Goexit")
+	ErrGoexit = engine.ErrGoexit
 )
 
-type interruptedError struct{}
-
-func (*interruptedError) Error() string        { return "asyncio: interrupted" }
-func (*interruptedError) Is(target error) bool { return target == context.Canceled }
+// The engine makes the errors of this package by these functions.
+func init() {
+	engine.Errors.Panic = func(v any, stack []byte) error { return &PanicError{Value: v, Stack: stack} }
+	engine.Errors.IsPanic = func(err error) bool { _, ok := err.(*PanicError); return ok }
+	engine.Errors.Timeout = func(after time.Duration) error { return &TimeoutError{After: after} }
+	engine.Errors.IsTimeout = func(err error) bool { _, ok := err.(*TimeoutError); return ok }
+	engine.Errors.Deadlock = func(tasks []string) error { return &DeadlockError{Tasks: tasks} }
+	engine.Unwrap = func(l any) *engine.Loop { return l.(*Loop).loop }
+}
 
 // A TimeoutError says that a timeout's time is up. It is a
 // [context.DeadlineExceeded] and a [net.Error] whose Timeout is true. Each
@@ -73,4 +84,26 @@ func (e *PanicError) Error() string {
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
+}
+
+// A DeadlockError says that tasks wait and that nothing can ever wake them: no
+// task is ready, no timer is set, and nothing that comes from outside (I/O,
+// threads, signals) is under way.
+type DeadlockError struct {
+	Tasks []string // each task, what it waits for, who holds that, and where
+}
+
+func (e *DeadlockError) Error() string {
+	if len(e.Tasks) == 0 {
+		return "asyncio: deadlock: there is nothing to do, and nobody who could stop the loop"
+	}
+	return "asyncio: deadlock: nothing can wake the tasks that wait:\n\t" + strings.Join(e.Tasks, "\n\t")
+}
+
+// causeOf returns the cause that a Cancel was given.
+func causeOf(cause []error) error {
+	if len(cause) > 0 && cause[0] != nil {
+		return cause[0]
+	}
+	return context.Canceled
 }

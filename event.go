@@ -1,26 +1,30 @@
 package asyncio
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
+)
 
 // An Event is a flag that tasks can wait for. It belongs to one loop. The zero
 // Event is not set.
 type Event struct {
-	home
-	queue WaitQueue
+	home  engine.Home
+	queue engine.WaitQueue
 	set   bool
 }
 
 // Set sets the flag and wakes all that wait. They go on even if the flag is
 // cleared before they run.
 func (e *Event) Set() {
-	e.check("Event.Set")
+	e.home.Check("Event.Set")
 	e.set = true
 	e.queue.WakeAll()
 }
 
 // Clear resets the flag.
 func (e *Event) Clear() {
-	e.check("Event.Clear")
+	e.home.Check("Event.Clear")
 	e.set = false
 }
 
@@ -34,11 +38,11 @@ func (e *Event) Wait(ctx context.Context) error {
 	if e.set {
 		return nil
 	}
-	w, err := e.running(ctx)
+	p, err := e.home.Running(ctx)
 	if err != nil {
 		return err
 	}
-	return w.State.wait(ctx, &e.queue, waitEvent)
+	return p.Wait(ctx, &e.queue, waitEvent)
 }
 
 // String shows whether the event is set, and how many tasks wait.
@@ -47,7 +51,7 @@ func (e *Event) String() string {
 	if e.set {
 		state = "set"
 	}
-	return "an Event (" + state + e.queue.waiting()
+	return "an Event (" + state + e.queue.Waiting()
 }
 
-var waitEvent Waitable = waitFor("an Event")
+var waitEvent engine.Waitable = engine.Named("an Event")

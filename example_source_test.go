@@ -5,11 +5,12 @@ import (
 	"fmt"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // bell is something outside the loop that rings.
 type bell struct {
-	source asyncio.Source
+	source lowlevel.Source
 	rung   asyncio.Event
 }
 

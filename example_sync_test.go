@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // Between two waits a task has the loop to itself. A Lock is for what must hold
@@ -131,7 +132,7 @@ func ExampleWaitQueue() {
 }
 
 type latch struct {
-	queue asyncio.WaitQueue
+	queue lowlevel.WaitQueue
 	count int
 }
 

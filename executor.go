@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ErrThreadsShutDown is returned by ToThread after [Loop.ShutdownThreads].
@@ -20,14 +22,14 @@ var ErrThreadsShutDown = errors.New("asyncio: ToThread: Loop.ShutdownThreads was
 // If start panics, so does ToThread. Work that is never run leaves its caller
 // waiting, until that is cancelled, and its permit taken.
 func WithExecutor(start func(work func())) Option {
-	return func(c *config) { c.execute = start }
+	return Option{func(c *config) { c.execute = start }}
 }
 
 // threadCalls are the calls of ToThread that wait for a permit or run.
 type threadCalls struct {
 	n       int
 	refused bool // by ShutdownThreads
-	idle    WaitQueue
+	idle    engine.WaitQueue
 }
 
 func (c *threadCalls) end() {
@@ -45,27 +47,27 @@ func (c *threadCalls) end() {
 // If ctx ends first, ShutdownThreads says how many calls have not ended, and
 // wraps the cause. They run on, and new ones stay refused.
 func (l *Loop) ShutdownThreads(ctx context.Context) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	if w.State.task.scope.loop != l.loop {
-		return errOtherLoop
+	if p.Loop() != l.loop {
+		return engine.ErrOtherLoop
 	}
 	l.calls.refused = true
 	if l.calls.n == 0 {
 		return nil
 	}
-	if err := w.State.wait(ctx, &l.calls.idle, waitThreads); err != nil {
+	if err := p.Wait(ctx, &l.calls.idle, waitThreads); err != nil {
 		return fmt.Errorf("asyncio: Loop.ShutdownThreads: calls of ToThread that have not ended: %d: %w", l.calls.n, err)
 	}
 	return nil
 }
 
-var waitThreads Waitable = waitFor("the calls of ToThread to end")
+var waitThreads engine.Waitable = engine.Named("the calls of ToThread to end")
 
 // submit lets the executor run fn.
-func (c *threadCall[T]) submit(fn func() (T, error)) {
+func (c *threadCall[T]) submit(execute func(work func()), fn func() (T, error)) {
 	var begun atomic.Bool
 	taken := false
 	defer func() {
@@ -77,7 +79,7 @@ func (c *threadCall[T]) submit(fn func() (T, error)) {
 			c.done()
 		}
 	}()
-	c.loop.execute(func() {
+	execute(func() {
 		if begun.Swap(true) {
 			panic("asyncio: WithExecutor: work was run twice, or after start had panicked")
 		}

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Gather runs the functions as tasks beside one another and returns their
@@ -45,7 +46,7 @@ func GatherResults[T any](ctx context.Context, fns ...Coroutine[T]) []Result[T] 
 	results := make([]Result[T], len(fns))
 	for i := range results {
 		if i < len(tasks) {
-			results[i] = Result[T]{tasks[i].value, tasks[i].err}
+			results[i] = Result[T]{tasks[i].value, tasks[i].task.Peek()}
 		} else {
 			results[i].Err = err
 		}
@@ -83,7 +84,7 @@ func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx 
 		for a := range seq {
 			err := room.Acquire(ctx)
 			if err == nil {
-				err = causeNow(ctx) // the room may be that of a task which has failed
+				err = engine.CauseOf(ctx) // the room may be that of a task which has failed
 			}
 			if err != nil {
 				return err

@@ -6,14 +6,15 @@ import (
 	"fmt"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A TaskGroup owns tasks: it ends when they all have (asyncio's TaskGroup,
 // trio's nursery). Make one with [Group].
 type TaskGroup struct {
-	scope    scope
+	scope    engine.Scope
 	running  int
-	joined   WaitQueue
+	joined   engine.WaitQueue
 	errs     []error
 	cut      bool // a task was cancelled before it had its result
 	tolerant bool // a failing child does not cancel the others
@@ -47,35 +48,34 @@ func Group(ctx context.Context, fn func(ctx context.Context, g *TaskGroup) error
 }
 
 func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup) error) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	p := &w.State
-	if p.task.scope.loop.closing {
-		return p.refuse()
+	if err := p.Refuse(); err != nil {
+		return err
 	}
-	g.scope.open(p.task.scope.loop, p.task, ctx)
+	g.scope.Open(p.Loop(), p.Task(), ctx)
 	normal := false
 	defer func() {
 		if !normal {
 			g.Cancel()
 		}
 		for g.running > 0 {
-			p.join(&g.joined, g)
+			p.Join(&g.joined, (*waitGroup)(g))
 		}
 		g.ended = true
-		g.scope.close()
+		g.scope.Close()
 		if !normal {
 			g.reportErrors()
 		}
 	}()
-	err = p.within(&g.scope, func(ctx context.Context) error { return fn(ctx, g) })
-	if err != nil && !g.scope.explains(err) {
+	err = p.Within(g.scope.Ctx(), func(ctx context.Context) error { return fn(ctx, g) })
+	if err != nil && !g.scope.Explains(err) {
 		g.fail(err)
 	}
 	for g.running > 0 {
-		p.join(&g.joined, g)
+		p.Join(&g.joined, (*waitGroup)(g))
 	}
 	normal = true
 	return g.outcome(err)
@@ -85,14 +85,14 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 func (g *TaskGroup) fail(err error) {
 	g.errs = append(g.errs, err)
 	if !g.tolerant {
-		g.scope.cancel(&siblingError{err})
+		g.scope.Cancel(&siblingError{err})
 	}
 }
 
 // reportErrors is for when a panic is in the way of returning them.
 func (g *TaskGroup) reportErrors() {
 	for _, err := range g.errs {
-		g.scope.loop.exception(ExceptionInfo{
+		g.scope.Loop().Report(engine.ExceptionInfo{
 			Message: "a task failed in a group whose function panicked", Err: err,
 		})
 	}
@@ -114,8 +114,11 @@ func (g *TaskGroup) outcome(own error) error {
 	}
 }
 
+// waitGroup is a group as what its owner waits for.
+type waitGroup TaskGroup
+
 // WaitName names the group in reports.
-func (g *TaskGroup) WaitName() string {
+func (g *waitGroup) WaitName() string {
 	return fmt.Sprintf("the %d tasks of its group", g.running)
 }
 
@@ -137,22 +140,22 @@ type plainChild struct {
 	do func(ctx context.Context) error
 }
 
-func (t *plainChild) exec() {
-	do := t.around(t.do)
+func (t *plainChild) Exec() {
+	do := t.task.Around(t.do)
 	t.do = nil
-	t.finish(do(&t.scope))
+	t.task.Finish(do(t.task.Scope.Ctx()))
 }
 
 // Cancel cancels all tasks of the group and its function. The group then ends
 // without an error, unless one of them has failed.
 func (g *TaskGroup) Cancel() {
-	g.scope.loop.check("TaskGroup.Cancel")
-	g.scope.cancel(errGroupCancelled)
+	g.scope.Loop().Check("TaskGroup.Cancel")
+	g.scope.Cancel(errGroupCancelled)
 }
 
 // child is a task that tells its group when it ends.
 type child[T any] struct {
-	Task[T]
+	created[T]
 	group *TaskGroup
 }
 
@@ -170,30 +173,31 @@ func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
 
 // spawn is [Spawn], called at origin.
 func spawn[T any](g *TaskGroup, fn Coroutine[T], origin uintptr, opts ...TaskOption) *Task[T] {
-	t := &child[T]{Task: Task[T]{fn: fn}}
+	t := &child[T]{created: created[T]{Task[T]{fn: fn}}}
 	t.start(t, g, "Spawn", opts, origin)
 	return &t.Task
 }
 
-func (t *child[T]) start(b body, g *TaskGroup, call string, opts []TaskOption, origin uintptr) {
-	if g.ended || g.scope.loop == nil {
+func (t *child[T]) start(b engine.Body, g *TaskGroup, call string, opts []TaskOption, origin uintptr) {
+	if g.ended || g.scope.Loop() == nil {
 		panic("asyncio: " + call + ": the group has ended, or was not made by asyncio.Group")
 	}
-	l := loopOf(call, &g.scope)
-	spec := l.specify(&g.scope, opts)
-	t.group, t.body, t.observed = g, b, true
+	l := engine.MustLoopOf(call, g.scope.Ctx())
+	spec := face(l).specify(g.scope.Ctx(), opts)
+	t.group = g
+	t.task.Disown()
 	g.running++ // before it begins, which may be its end if it is eager
-	t.begin(l, &g.scope, spec, origin)
+	t.task.Begin(l, g.scope.Ctx(), b, spec, origin)
 }
 
-func (t *child[T]) awaiters() []*WaitQueue { return []*WaitQueue{&t.group.joined} }
+func (t *child[T]) Awaiters() []*engine.WaitQueue { return []*engine.WaitQueue{&t.group.joined} }
 
-func (t *child[T]) ended() {
+func (t *child[T]) Ended() {
 	switch {
-	case t.state == cancelled:
+	case t.Cancelled():
 		t.group.cut = true
-	case t.err != nil:
-		t.group.fail(t.err)
+	case t.task.Failed():
+		t.group.fail(t.task.Peek())
 	}
 	t.group.gone()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ErrNotReady is returned by [TaskGroup.Start] for a task that ended without
@@ -25,40 +26,49 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	if fn == nil {
 		panic("asyncio: TaskGroup.Start: nil function")
 	}
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return fmt.Errorf("asyncio: TaskGroup.Start: %w", err)
 	}
 	t := &startingChild{do: fn}
 	t.start(t, g, "TaskGroup.Start", opts, callerpc.Get())
 	if t.phase == phaseStarting {
-		if err := w.State.wait(ctx, &t.starter, t); err != nil {
-			t.scope.cancel(err)
-			for t.state == pending {
-				w.State.join(&t.starter, t)
-			}
-			if t.phase == phaseFailed && t.state == finished && t.err != nil {
-				return t.err
-			}
-			return err
+		if err := p.Wait(ctx, &t.starter, &t.task); err != nil {
+			return t.abandon(p, err)
 		}
 	}
 	switch {
 	case t.phase == phaseReady:
 		return nil
-	case t.err == nil:
+	case t.task.Peek() == nil:
 		return fmt.Errorf("%w: %s", ErrNotReady, t.Name())
 	default:
-		return t.err
+		return t.task.Peek()
 	}
+}
+
+// abandon is for a Start that was cancelled: its task ends with it. The task's
+// own failure is Start's to return, whether it came before ready or after.
+func (t *startingChild) abandon(p *engine.Parking, cause error) error {
+	t.abandoned = true
+	t.task.Cancel(cause)
+	for !t.task.Done() {
+		p.Join(&t.starter, &t.task)
+	}
+	if t.task.Failed() {
+		return t.task.Peek()
+	}
+	return cause
 }
 
 // startingChild is a child that reports to who started it until it is ready.
 type startingChild struct {
 	child[None]
 	do      func(ctx context.Context, ready func()) error
-	starter WaitQueue
+	starter engine.WaitQueue
 	phase   phase
+
+	abandoned bool // Start was cancelled, and waits for the end
 }
 
 type phase uint8
@@ -69,30 +79,29 @@ const (
 	phaseFailed
 )
 
-func (t *startingChild) exec() {
+func (t *startingChild) Exec() {
 	do := t.do
 	t.do = nil
-	run := t.around(func(ctx context.Context) error { return do(ctx, t.ready) })
-	t.finish(run(&t.scope))
+	run := t.task.Around(func(ctx context.Context) error { return do(ctx, t.ready) })
+	t.task.Finish(run(t.task.Scope.Ctx()))
 }
 
 func (t *startingChild) ready() {
-	t.scope.loop.check("the ready function of TaskGroup.Start")
+	t.task.Scope.Loop().Check("the ready function of TaskGroup.Start")
 	if t.phase == phaseStarting {
 		t.phase = phaseReady
 		t.starter.WakeAll()
 	}
 }
 
-func (t *startingChild) ended() {
-	if t.phase == phaseReady {
-		t.child.ended()
-		t.starter.WakeAll() // who was cancelled in Start waits for the end
-		return
+func (t *startingChild) Ended() {
+	if t.phase == phaseReady && !t.abandoned {
+		t.child.Ended()
+	} else {
+		t.phase = phaseFailed
+		t.group.gone()
 	}
-	t.phase = phaseFailed
 	t.starter.WakeAll()
-	t.group.gone()
 }
 
-func (t *startingChild) awaiters() []*WaitQueue { return append(t.child.awaiters(), &t.starter) }
+func (t *startingChild) Awaiters() []*engine.WaitQueue { return append(t.child.Awaiters(), &t.starter) }

@@ -1,15 +1,19 @@
 package asyncio
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
+)
 
 // CurrentTask returns the task that runs the caller, if ctx is its context; else
 // nil, as in callbacks and on other goroutines (asyncio.current_task).
 func CurrentTask(ctx context.Context) AnyTask {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return nil
 	}
-	return w.State.task.body.any()
+	return p.Task().Face().(AnyTask)
 }
 
 // AllTasks returns the tasks of l that have not ended, parents before children
@@ -17,20 +21,20 @@ func CurrentTask(ctx context.Context) AnyTask {
 // that has answered, which is in its next turn; nil if it has ended. What
 // AllTasks returns is still the loop's: elsewhere, only its names may be read.
 func AllTasks(l *Loop) []AnyTask {
-	if g := l.running(); g == 0 || l.on() {
+	if !l.loop.Elsewhere() {
 		return l.list()
 	}
 	answer := make(chan []AnyTask, 1)
-	if !l.post(func() { answer <- l.list() }) {
+	if !l.loop.Post(func() { answer <- l.list() }) {
 		return nil
 	}
 	return <-answer
 }
 
-func (l *loop) list() []AnyTask {
-	tasks := make([]AnyTask, 0, l.tasks)
-	for t := range l.allTasks {
-		tasks = append(tasks, t.body.any())
+func (l *Loop) list() []AnyTask {
+	tasks := []AnyTask{}
+	for t := range l.loop.AllTasks {
+		tasks = append(tasks, t.Face().(AnyTask))
 	}
 	return tasks
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Limiter keeps to a rate: so many in a period, on the loop's clock. It is a
@@ -14,15 +16,15 @@ import (
 // and in any stretch of time no more than that and what the rate gives then.
 // (The package aiolimiter for asyncio and golang.org/x/time/rate do the same.)
 //
-// It is fair: nobody overtakes, also not who wants fewer tokens. It counts
+// It is fair: nobody overtakes, not even a task that wants fewer tokens. It counts
 // exactly, without rounding, costs a few dozen nanoseconds, 0 allocations, and a
 // timer only while somebody waits. It belongs to one loop.
 type Limiter struct {
-	home
+	home   engine.Home
 	bucket bucket
-	queue  WaitQueue
-	wanted int   // by those in line
-	timer  Timer // fires when the first in line can have what it wants
+	queue  engine.WaitQueue
+	wanted int          // by those in line
+	alarm  engine.Alarm // fires when the first in line can have what it wants
 }
 
 // NewLimiter returns a limiter for n in the time per, at most n of them at once.
@@ -45,9 +47,9 @@ func (m *Limiter) Acquire(ctx context.Context) error { return m.AcquireN(ctx, 1)
 // taken. If its turn would come only after ctx's deadline, it does not wait for
 // that, but returns an error that is a [context.DeadlineExceeded].
 func (m *Limiter) AcquireN(ctx context.Context, n int) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err == nil {
-		err = m.bind(w.State.task.scope.loop)
+		err = m.bind(p.Loop())
 	}
 	if err != nil {
 		return err
@@ -55,16 +57,15 @@ func (m *Limiter) AcquireN(ctx context.Context, n int) error {
 	if n < 0 || uint64(n) > m.bucket.size {
 		return fmt.Errorf("asyncio: Limiter.AcquireN: %d tokens; it must be from 0 to %d, the most that there are at once", n, m.bucket.size)
 	}
-	p := &w.State
-	if causeNow(ctx) != nil {
-		return p.wait(ctx, nil, m)
+	if engine.CauseOf(ctx) != nil {
+		return p.Wait(ctx, nil, (*waitLimiter)(m))
 	}
-	m.bucket.refill(m.loop.now())
-	if m.queue.head == nil && m.bucket.take(n) {
+	m.bucket.refill(m.home.Loop().Time())
+	if m.queue.Empty() && m.bucket.take(n) {
 		return nil
 	}
 	if err := m.inTime(ctx, n); err != nil {
-		p.yield()
+		p.Yield()
 		return err
 	}
 	return m.wait(ctx, p, n)
@@ -73,41 +74,40 @@ func (m *Limiter) AcquireN(ctx context.Context, n int) error {
 // TryAcquire takes a token if there is one and nobody waits for it, and reports
 // whether it did. It panics if it is not called on the limiter's loop.
 func (m *Limiter) TryAcquire() bool {
-	if m.loop == nil || m.loop.isClosed() {
-		l := loopHere()
+	if l := m.home.Loop(); l == nil || l.Closed() {
+		l := engine.Here()
 		if l == nil {
 			panic(fmt.Sprintf("asyncio: Limiter.TryAcquire: %v", ErrWrongGoroutine))
 		}
 		m.bind(l)
 	}
-	m.loop.check("Limiter.TryAcquire")
-	m.bucket.refill(m.loop.now())
-	return m.queue.head == nil && m.bucket.take(1)
+	m.home.Loop().Check("Limiter.TryAcquire")
+	m.bucket.refill(m.home.Loop().Time())
+	return m.queue.Empty() && m.bucket.take(1)
 }
 
 // bind makes l the limiter's loop, unless it belongs to another. On a new clock
 // the bucket is full.
-func (m *Limiter) bind(l *loop) error {
-	if m.loop == l {
+func (m *Limiter) bind(l *engine.Loop) error {
+	if m.home.Loop() == l {
 		return nil
 	}
-	if err := m.move(l); err != nil {
+	if err := m.home.Move(l); err != nil {
 		return err
 	}
-	m.timer = newTimer(l, m)
+	m.alarm.InitAtOnce((*waitLimiter)(m))
 	m.bucket = bucket{size: m.bucket.size, per: m.bucket.per}
 	m.wanted = 0
 	return nil
 }
 
 // wait waits in line for n tokens.
-func (m *Limiter) wait(ctx context.Context, p *parking, n int) error {
-	p.wants = n
+func (m *Limiter) wait(ctx context.Context, p *engine.Parking, n int) error {
 	m.wanted += n
-	if m.queue.head == nil {
+	if m.queue.Empty() {
 		m.arm(n)
 	}
-	err := p.wait(ctx, &m.queue, m)
+	err := m.queue.WaitN(ctx, p, n, (*waitLimiter)(m))
 	if err != nil {
 		m.wanted -= n
 		m.serve()
@@ -115,26 +115,39 @@ func (m *Limiter) wait(ctx context.Context, p *parking, n int) error {
 	return err
 }
 
-// fire serves those whose time has come.
-func (m *Limiter) fire(*Timer) { m.serve() }
+// waitLimiter is a Limiter as what a task waits for, and its alarm.
+type waitLimiter Limiter
+
+// Fire serves those whose time has come.
+func (m *waitLimiter) Fire() { (*Limiter)(m).serve() }
+
+// WaitName names the limiter in reports.
+func (m *waitLimiter) WaitName() string {
+	return fmt.Sprintf("a Limiter of %d per %v", m.bucket.size, m.bucket.per)
+}
 
 // serve gives those in line what they want, as far as there is, in their order.
 func (m *Limiter) serve() {
-	m.bucket.refill(m.loop.now())
-	for m.queue.head != nil {
-		w := m.queue.head
-		n := w.State.wants
+	l := m.home.Loop()
+	m.bucket.refill(l.Time())
+	for {
+		n, ok := m.queue.FirstWants()
+		if !ok {
+			break
+		}
 		if !m.bucket.take(n) {
 			m.arm(n)
 			return
 		}
 		m.wanted -= n
-		m.loop.wake(w, nil)
+		m.queue.WakeFirst()
 	}
-	m.timer.disarm()
+	l.Disarm(&m.alarm)
 }
 
-func (m *Limiter) arm(n int) { m.timer.arm(addTime(m.bucket.at, m.bucket.until(n))) }
+func (m *Limiter) arm(n int) {
+	m.home.Loop().Arm(&m.alarm, engine.AddTime(m.bucket.at, m.bucket.until(n)))
+}
 
 // inTime returns an error if n tokens for who comes now would come only after
 // ctx's deadline.
@@ -143,7 +156,7 @@ func (m *Limiter) inTime(ctx context.Context, n int) error {
 	if !ok {
 		return nil
 	}
-	wait, left := m.bucket.until(m.wanted+n), end.Sub(m.loop.wall(m.bucket.at))
+	wait, left := m.bucket.until(m.wanted+n), end.Sub(m.home.Loop().Wall(m.bucket.at))
 	if wait <= left {
 		return nil
 	}
@@ -153,15 +166,10 @@ func (m *Limiter) inTime(ctx context.Context, n int) error {
 // String shows the rate, how many tokens there are, and how many tasks wait.
 func (m *Limiter) String() string {
 	b := m.bucket
-	if m.loop != nil && !m.loop.isClosed() {
-		b.refill(m.loop.now())
+	if l := m.home.Loop(); l != nil && !l.Closed() {
+		b.refill(l.Time())
 	}
-	return fmt.Sprintf("a Limiter (%d per %v, %d free", b.size, b.per, b.free()) + m.queue.waiting()
-}
-
-// WaitName names the limiter in reports.
-func (m *Limiter) WaitName() string {
-	return fmt.Sprintf("a Limiter of %d per %v", m.bucket.size, m.bucket.per)
+	return fmt.Sprintf("a Limiter (%d per %v, %d free", b.size, b.per, b.free()) + m.queue.Waiting()
 }
 
 // A bucket holds tokens, and is refilled evenly. It knows how full it is by the

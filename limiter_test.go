@@ -14,7 +14,7 @@ import (
 
 // granted starts a task that acquires n tokens and notes when it got them.
 func granted(ctx context.Context, m *asyncio.Limiter, log *[]string, n int) *asyncio.Task[asyncio.None] {
-	loop := asyncio.RunningLoop(ctx)
+	loop := quietLoop(ctx)
 	return asyncio.Go(ctx, func(ctx context.Context) error {
 		err := m.AcquireN(ctx, n)
 		if err == nil {
@@ -366,7 +366,7 @@ func TestLimiter_whenNobodyWaits_hasNoTimer(t *testing.T) {
 		letWait(t, ctx)
 		task.Cancel()
 		err := new(asyncio.Event).Wait(ctx)
-		end = asyncio.RunningLoop(ctx).Time()
+		end = quietLoop(ctx).Time()
 		return err
 	}, asyncio.WithVirtualClock())
 	var deadlock *asyncio.DeadlockError

@@ -1,6 +1,10 @@
 package asyncio
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
+)
 
 // A Lock keeps a stretch of code that waits to one task at a time. Between two
 // waits nothing else runs on the loop anyway; only what must hold across a wait
@@ -10,8 +14,8 @@ import "context"
 // and nobody can overtake. It costs a few nanoseconds, 0 allocations, and
 // belongs to one loop. The zero Lock is open.
 type Lock struct {
-	queue WaitQueue
-	owner *task
+	queue engine.WaitQueue
+	owner *engine.Task
 }
 
 // Acquire waits until the lock is open and takes it.
@@ -20,7 +24,7 @@ type Lock struct {
 // taken.
 func (k *Lock) Acquire(ctx context.Context) error {
 	if k.owner == nil {
-		if k.owner = liveTask(ctx); k.owner != nil {
+		if k.owner = engine.Live(ctx); k.owner != nil {
 			return nil
 		}
 	}
@@ -28,28 +32,28 @@ func (k *Lock) Acquire(ctx context.Context) error {
 }
 
 func (k *Lock) acquire(ctx context.Context) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	t := w.State.task
-	if k.owner == nil && causeNow(ctx) == nil {
+	t := p.Task()
+	if k.owner == nil && engine.CauseOf(ctx) == nil {
 		k.owner = t
 		return nil
 	}
-	if k.owner != nil && k.owner.scope.loop != t.scope.loop {
-		return errOtherLoop
+	if k.owner != nil && k.owner.Scope.Loop() != p.Loop() {
+		return engine.ErrOtherLoop
 	}
-	return w.State.wait(ctx, &k.queue, k)
+	return p.Wait(ctx, &k.queue, (*waitLock)(k))
 }
 
 // TryAcquire takes the lock if it is open, and reports whether it did.
 func (k *Lock) TryAcquire(ctx context.Context) bool {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil || k.owner != nil {
 		return false
 	}
-	k.owner = w.State.task
+	k.owner = p.Task()
 	return true
 }
 
@@ -59,33 +63,28 @@ func (k *Lock) Release() {
 	if k.owner == nil {
 		panic("asyncio: Lock.Release: the lock is not held")
 	}
-	k.owner.scope.loop.check("Lock.Release")
-	if k.queue.head == nil {
-		k.owner = nil
-		return
-	}
+	k.owner.Scope.Loop().Check("Lock.Release")
 	k.handOn()
 }
 
 // handOn gives the lock to the task that has waited longest, or opens it.
 func (k *Lock) handOn() {
-	k.owner = k.queue.first()
-	if k.owner != nil {
-		k.owner.scope.loop.wake(k.queue.head, nil)
+	if k.queue.Empty() {
+		k.owner = nil
+		return
 	}
+	k.owner = k.queue.WakeFirst()
 }
 
 // retake takes the lock again for a task that has to hold it, whatever comes:
 // nothing cancels that. When the loop closes it waits for the others to unwind,
 // but not for ever.
-func (k *Lock) retake(p *parking) {
-	for k.owner != nil && k.owner != p.task {
-		if p.task.scope.loop.closing {
-			p.refuse()
-		}
-		p.join(&k.queue, k)
+func (k *Lock) retake(p *engine.Parking) {
+	for k.owner != nil && k.owner != p.Task() {
+		_ = p.Refuse()
+		p.Join(&k.queue, (*waitLock)(k))
 	}
-	k.owner = p.task
+	k.owner = p.Task()
 }
 
 // Do runs fn while it holds the lock, and releases it however fn ends.
@@ -108,11 +107,14 @@ func (k *Lock) String() string {
 	if k.owner == nil {
 		return "a Lock (open)"
 	}
-	return "a Lock (held by " + k.owner.Name() + k.queue.waiting()
+	return "a Lock (held by " + k.owner.Name() + k.queue.Waiting()
 }
 
+// waitLock is a Lock as what a task waits for.
+type waitLock Lock
+
 // WaitName names the lock and its holder in reports.
-func (k *Lock) WaitName() string {
+func (k *waitLock) WaitName() string {
 	if k.owner == nil {
 		return "a Lock"
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // conformance: loop-07 loop-26
@@ -210,7 +211,7 @@ func TestRunningLoop_insideAndOutside(t *testing.T) {
 			return nil
 		}).Await(ctx)
 		elsewhere(func() {
-			if loop.OnLoop() || loop.CurrentContext() != nil {
+			if loop.OnLoop() || lowlevel.CurrentContext(loop) != nil {
 				t.Error("a foreign goroutine is on the loop")
 			}
 			mustPanic(t, "asyncio: RunningLoop: asyncio: called from a goroutine that is not the event loop's", func() { asyncio.RunningLoop(ctx) })
@@ -228,7 +229,7 @@ func TestLoop_methodsOnAForeignGoroutine_panic(t *testing.T) {
 			"Loop.CallSoon":            func() { loop.CallSoon(func() {}) },
 			"Loop.CallLater":           func() { loop.CallLater(1, func() {}) },
 			"Loop.CallAt":              func() { loop.CallAt(1, func() {}) },
-			"Loop.AddCloser":           func() { loop.AddCloser(nil) },
+			"AddCloser":                func() { lowlevel.AddCloser(loop, nil) },
 			"Loop.SetExceptionHandler": func() { loop.SetExceptionHandler(nil) },
 			"Loop.CallException":       func() { loop.CallException(asyncio.ExceptionInfo{}) },
 			"Go":                       func() { asyncio.Go(ctx, func(context.Context) error { return nil }) },

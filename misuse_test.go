@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // waits are calls that wait, each with a context.
@@ -41,8 +42,8 @@ func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
 		"Wait":       func(ctx context.Context) error { _, _, err := asyncio.Wait(ctx, 0, future); return err },
 		"WaitFor":    func(ctx context.Context) error { _, err := asyncio.WaitFor(ctx, 1, value(1)); return err },
 		"WaitTask":   func(ctx context.Context) error { _, err := asyncio.WaitForTask(ctx, 1, future); return err },
-		"WaitQueue":  func(ctx context.Context) error { return new(asyncio.WaitQueue).Wait(ctx, why("x")) },
-		"WaitIO":     func(ctx context.Context) error { return new(asyncio.WaitQueue).WaitIO(ctx, why("x")) },
+		"WaitQueue":  func(ctx context.Context) error { return new(lowlevel.WaitQueue).Wait(ctx, why("x")) },
+		"WaitIO":     func(ctx context.Context) error { return new(lowlevel.WaitQueue).WaitOutside(ctx, why("x")) },
 		"WithValue":  func(ctx context.Context) error { return asyncio.Yield(context.WithValue(ctx, key("k"), 1)) },
 		"WithCancel": func(ctx context.Context) error { c, f := context.WithCancel(ctx); defer f(); return asyncio.Yield(c) },
 	}

@@ -3,55 +3,64 @@ package asyncio
 import (
 	"log/slog"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
-// config is what options set.
+// An Option changes how a loop is made.
+type Option struct{ set func(*config) }
+
+// config is what options set: what the engine is made with, and what is the
+// Loop's.
 type config struct {
-	debug      bool
-	handler    func(ExceptionInfo)
-	logger     *slog.Logger
-	pollerName string
-	watchdog   time.Duration
-	interrupt  bool
+	engine     engine.Config
 	maxThreads int
-	isVirtual  bool
 	factory    TaskFactory
 	execute    func(work func())
 }
 
-// An Option changes how a loop is made.
-type Option func(*config)
+func newConfig(opts []Option) config {
+	c := config{engine: engine.DefaultConfig(), maxThreads: 64}
+	for _, o := range opts {
+		if o.set != nil {
+			o.set(&c)
+		}
+	}
+	return c
+}
 
 // WithDebug turns debug mode on or off: futures and callbacks remember where they
 // were made, as tasks always do. The environment variable ASYNCIO_DEBUG=1 does the same.
-func WithDebug(on bool) Option { return func(c *config) { c.debug = on } }
+func WithDebug(on bool) Option { return Option{func(c *config) { c.engine.Debug = on }} }
 
 // WithVirtualClock gives the loop a clock that stands still while there is
 // something to do, and jumps to the next timer when there is not: a program
 // that sleeps for hours runs in milliseconds, and in the same order each time.
-func WithVirtualClock() Option { return func(c *config) { c.isVirtual = true } }
+func WithVirtualClock() Option { return Option{func(c *config) { c.engine.VirtualClock = true }} }
 
 // WithExceptionHandler sets what is called, on the loop, with failures that no
 // code was there to receive. The default logs them.
 func WithExceptionHandler(h func(ExceptionInfo)) Option {
-	return func(c *config) { c.handler = h }
+	return Option{func(c *config) { c.engine.Handler = engineHandler(h) }}
 }
 
 // WithLogger sets where the loop logs; the default is slog.Default().
-func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
+func WithLogger(l *slog.Logger) Option { return Option{func(c *config) { c.engine.Logger = l }} }
 
 // WithPoller chooses how the loop asks the operating system for events: "epoll",
 // "kqueue" or "portable". The default is $ASYNCIO_POLLER, or else the best.
-func WithPoller(name string) Option { return func(c *config) { c.pollerName = name } }
+func WithPoller(name string) Option { return Option{func(c *config) { c.engine.Poller = name }} }
 
 // WithWatchdog sets how long one step may hold the loop before it is logged,
 // 100 ms by default; 0 turns the watchdog off.
-func WithWatchdog(limit time.Duration) Option { return func(c *config) { c.watchdog = limit } }
+func WithWatchdog(limit time.Duration) Option {
+	return Option{func(c *config) { c.engine.Watchdog = limit }}
+}
 
 // WithInterrupt says whether Run cancels its main task on Ctrl-C, as it does by
 // default.
-func WithInterrupt(on bool) Option { return func(c *config) { c.interrupt = on } }
+func WithInterrupt(on bool) Option { return Option{func(c *config) { c.engine.Interrupt = on }} }
 
 // WithThreadLimit sets how many calls of [ToThread] may run at once. The
 // default is 64.
-func WithThreadLimit(n int) Option { return func(c *config) { c.maxThreads = n } }
+func WithThreadLimit(n int) Option { return Option{func(c *config) { c.maxThreads = n }} }

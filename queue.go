@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 var (
@@ -39,7 +41,7 @@ func NewQueue[T any](limit int) *Queue[T] {
 // queue is what all queues are: those who wait, for items and for room. Where
 // the items are and which one comes next is the matter of the store.
 type queue[T any] struct {
-	home
+	home     engine.Home
 	kind     queueKind
 	down     bool
 	fifo     fifo[T]
@@ -49,9 +51,9 @@ type queue[T any] struct {
 	promised int      // items of getters that were woken
 	room     int      // for the items of putters that were woken
 	open     int      // items put and not yet reported done
-	getters  WaitQueue
-	putters  WaitQueue
-	idle     WaitQueue
+	getters  engine.WaitQueue
+	putters  engine.WaitQueue
+	idle     engine.WaitQueue
 }
 
 // A store keeps the items of a queue, in the order in which they come out.
@@ -73,14 +75,14 @@ func (q *queue[T]) init(call string, limit int) {
 // If ctx is done or ends first, Put returns its cause; if the queue is or gets
 // shut down, [ErrQueueShutDown]. Then v is not added.
 func (q *queue[T]) Put(ctx context.Context, v T) error {
-	switch w, err := q.running(ctx); {
+	switch p, err := q.home.Running(ctx); {
 	case err != nil:
 		return err
-	case !q.Full() && !q.down && causeNow(ctx) == nil:
-	case q.down && causeNow(ctx) == nil:
+	case !q.Full() && !q.down && engine.CauseOf(ctx) == nil:
+	case q.down && engine.CauseOf(ctx) == nil:
 		return ErrQueueShutDown
 	default:
-		if err := w.State.wait(ctx, &q.putters, roomIn(q.kind)); err != nil {
+		if err := p.Wait(ctx, &q.putters, roomIn(q.kind)); err != nil {
 			return err
 		}
 		q.room--
@@ -112,15 +114,15 @@ func (q *queue[T]) TryPut(v T) error {
 // and is or gets shut down, [ErrQueueShutDown]. Then it removes none.
 func (q *queue[T]) Get(ctx context.Context) (T, error) {
 	var zero T
-	switch w, err := q.running(ctx); {
+	switch p, err := q.home.Running(ctx); {
 	case err != nil:
 		return zero, err
-	case q.free > 0 && causeNow(ctx) == nil:
+	case q.free > 0 && engine.CauseOf(ctx) == nil:
 		q.free--
-	case q.down && causeNow(ctx) == nil:
+	case q.down && engine.CauseOf(ctx) == nil:
 		return zero, ErrQueueShutDown
 	default:
-		if err := w.State.wait(ctx, &q.getters, itemOf(q.kind)); err != nil {
+		if err := p.Wait(ctx, &q.getters, itemOf(q.kind)); err != nil {
 			return zero, err
 		}
 		q.promised--
@@ -171,8 +173,8 @@ func (q *queue[T]) add(v T) {
 		q.store.push(v)
 	}
 	q.open++
-	if q.getters.head != nil {
-		q.promised += q.getters.Wake(1)
+	if !q.getters.Empty() && q.getters.WakeFirst() != nil {
+		q.promised++
 	} else {
 		q.free++
 	}
@@ -186,8 +188,8 @@ func (q *queue[T]) take() (v T) {
 	} else {
 		v = q.store.pop()
 	}
-	if q.putters.head != nil {
-		q.room += q.putters.Wake(1)
+	if !q.putters.Empty() && q.putters.WakeFirst() != nil {
+		q.room++
 	}
 	return v
 }
@@ -228,11 +230,11 @@ func (q *queue[T]) Join(ctx context.Context) error {
 	if q.open == 0 {
 		return nil
 	}
-	w, err := q.running(ctx)
+	p, err := q.home.Running(ctx)
 	if err != nil {
 		return err
 	}
-	return w.State.wait(ctx, &q.idle, workOf(q.kind))
+	return p.Wait(ctx, &q.idle, workOf(q.kind))
 }
 
 // Shutdown ends the queue (asyncio's shutdown): nothing can be added any more,
@@ -248,8 +250,8 @@ func (q *queue[T]) Shutdown(immediate bool) {
 	if immediate && q.free > 0 {
 		q.drop()
 	}
-	q.getters.fail(ErrQueueShutDown) // they wait, so there is no item
-	q.putters.fail(ErrQueueShutDown)
+	q.getters.Fail(ErrQueueShutDown) // they wait, so there is no item
+	q.putters.Fail(ErrQueueShutDown)
 }
 
 // drop removes the items that are free.
@@ -266,8 +268,8 @@ func (q *queue[T]) drop() {
 
 // check panics if the caller is not on the queue's loop.
 func (q *queue[T]) check(method string) {
-	if l := q.loop; l != nil && l.elsewhere() {
-		l.misuse(q.kind.String() + "." + method)
+	if l := q.home.Loop(); l != nil && l.Elsewhere() {
+		l.Check(q.kind.String() + "." + method)
 	}
 }
 

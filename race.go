@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Race runs the functions as tasks beside one another and returns the result of
@@ -33,7 +34,7 @@ func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {
 	}
 	r.reportPanics()
 	if r.winner < 0 {
-		return none, causeNow(ctx)
+		return none, engine.CauseOf(ctx)
 	}
 	return r.tasks[r.winner].value, nil
 }
@@ -76,7 +77,7 @@ func StaggeredRace[T any](ctx context.Context, delay time.Duration, fns ...Corou
 		if i == r.winner {
 			v = t.value
 		} else {
-			errs[i] = cmp.Or(t.err, errLost)
+			errs[i] = cmp.Or(t.task.Peek(), errLost)
 		}
 	}
 	return v, r.winner, errs
@@ -89,12 +90,12 @@ var errLost = fmt.Errorf("asyncio: another one has won the race: %w", context.Ca
 // at the moment of their end, who was the first.
 type race[T any] struct {
 	group   TaskGroup
-	tasks   []*Task[T] // those started
-	watches []watch    // of the tasks
-	winner  int        // -1: none yet
-	origin  uintptr    // of the call
-	queue   WaitQueue  // of the calling task, while it starts them
-	timer   Timer      // for the next to start
+	tasks   []*Task[T]       // those started
+	watches []engine.Watch   // of the tasks
+	winner  int              // -1: none yet
+	origin  uintptr          // of the call
+	queue   engine.WaitQueue // of the calling task, while it starts them
+	alarm   engine.Alarm     // for the next to start
 }
 
 func (r *race[T]) run(ctx context.Context, call string, delay time.Duration, fns []Coroutine[T]) error {
@@ -105,9 +106,9 @@ func (r *race[T]) run(ctx context.Context, call string, delay time.Duration, fns
 	}
 	r.group.tolerant = true
 	r.tasks = make([]*Task[T], 0, len(fns))
-	r.watches = make([]watch, len(fns))
+	r.watches = make([]engine.Watch, len(fns))
 	return r.group.run(ctx, func(ctx context.Context, g *TaskGroup) error {
-		r.timer = newTimer(g.scope.loop, r)
+		r.alarm.InitAtOnce(r)
 		for i, fn := range fns {
 			if i > 0 {
 				if err := r.pause(ctx, delay); err != nil {
@@ -124,50 +125,50 @@ func (r *race[T]) start(i int, fn Coroutine[T]) {
 	t := spawn(&r.group, fn, r.origin)
 	r.tasks = append(r.tasks, t)
 	w := &r.watches[i]
-	*w = watch{by: r, of: &t.future, index: i}
-	if t.state == pending {
-		w.begin()
+	*w = engine.MakeWatch(r, &t.task.Future, i)
+	if !t.Done() {
+		w.Begin()
 	} else { // it was eager
-		r.settled(w)
+		r.Settled(w)
 	}
 }
 
 // pause waits until the next may start, and fails if no more shall.
 func (r *race[T]) pause(ctx context.Context, delay time.Duration) error {
-	if delay > 0 && r.tasks[len(r.tasks)-1].state == pending {
-		w, err := running(ctx)
+	if delay > 0 && !r.tasks[len(r.tasks)-1].Done() {
+		p, err := engine.Running(ctx)
 		if err != nil {
 			return err
 		}
-		l := w.State.task.scope.loop
-		r.timer.when = addTime(l.now(), delay)
-		if r.timer.when != Forever {
-			l.timers.arm(&r.timer)
+		l := p.Loop()
+		if when := engine.AddTime(l.Time(), delay); when != Forever {
+			l.Arm(&r.alarm, when)
 		}
-		err = w.State.wait(ctx, &r.queue, r)
-		r.timer.disarm()
+		err = p.Wait(ctx, &r.queue, r)
+		l.Disarm(&r.alarm)
 		if err != nil {
 			return err
 		}
 	}
-	return causeNow(ctx)
+	return engine.CauseOf(ctx)
 }
 
-func (r *race[T]) fire(*Timer) { r.queue.WakeAll() }
+// Fire is the alarm's: the next may start.
+func (r *race[T]) Fire() { r.queue.WakeAll() }
 
-func (r *race[T]) settled(w *watch) {
+func (r *race[T]) Settled(w *engine.Watch) {
 	switch {
-	case w.of.err != nil:
-		if w.index == len(r.tasks)-1 {
+	case w.Of().Peek() != nil:
+		if w.Index() == len(r.tasks)-1 {
 			r.queue.WakeAll()
 		}
 	case r.winner < 0:
-		r.winner = w.index
-		r.group.scope.cancel(errLost)
+		r.winner = w.Index()
+		r.group.scope.Cancel(errLost)
 	}
 }
 
-func (r *race[T]) line() *WaitQueue { return &r.queue }
+func (r *race[T]) Line() *engine.WaitQueue { return &r.queue }
 
 // WaitName says in reports what the race waits for while it starts its tasks.
 func (r *race[T]) WaitName() string {
@@ -176,14 +177,14 @@ func (r *race[T]) WaitName() string {
 
 // cut reports whether the race has ended because ctx has.
 func (r *race[T]) cut(ctx context.Context, fns []Coroutine[T]) bool {
-	return causeNow(ctx) != nil && (r.group.cut || 0 < len(r.tasks) && len(r.tasks) < len(fns))
+	return engine.CauseOf(ctx) != nil && (r.group.cut || 0 < len(r.tasks) && len(r.tasks) < len(fns))
 }
 
 func (r *race[T]) reportPanics() {
 	for _, t := range r.tasks {
-		if p := (*PanicError)(nil); errors.As(t.err, &p) {
-			r.group.scope.loop.exception(ExceptionInfo{
-				Message: "a task panicked in a race whose outcome was another one", Err: t.err, Task: t.Name(),
+		if p := (*PanicError)(nil); errors.As(t.task.Peek(), &p) {
+			r.group.scope.Loop().Report(engine.ExceptionInfo{
+				Message: "a task panicked in a race whose outcome was another one", Err: t.task.Peek(), Task: t.Name(),
 			})
 		}
 	}

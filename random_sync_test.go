@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // This file has what the tasks of a random program share, but for queues.
@@ -88,7 +89,7 @@ func (g *guarded) atEnd(p *program) {
 		p.fault("%v at the end: %d are out, %d wait", g, g.out, len(g.line))
 	}
 	for range g.permits {
-		if ctx := p.loop.CurrentContext(); !g.try(ctx) {
+		if ctx := lowlevel.CurrentContext(p.loop); !g.try(ctx) {
 			p.fault("%v: a permit is lost", g)
 		}
 	}

@@ -307,7 +307,7 @@ func TestLoop_Close_unwindsWhatIsSuspended(t *testing.T) {
 	if unwound != 0 && unwound != 1 { // one holds the lock and has returned
 		t.Errorf("%d ended before Close", unwound)
 	}
-	wantErr(t, "Close", loop.Close(), nil)
+	wantErr(t, "Drop", abandon(loop), nil)
 	if unwound != started {
 		t.Errorf("%d of %d were unwound", unwound, started)
 	}

@@ -23,7 +23,7 @@ var ErrRunnerClosed = errors.New("asyncio: the Runner is closed")
 // A Runner is used by one goroutine at a time.
 type Runner struct {
 	opts   []Option
-	loop   *loop // made on first use; not a Loop, so that deadlocks are found
+	loop   *Loop // made on first use
 	closed bool
 }
 
@@ -40,20 +40,20 @@ func (r *Runner) Run(ctx context.Context, main func(ctx context.Context) error) 
 	if err != nil {
 		return err
 	}
-	return l.runMain(ctx, main, false)
+	return l.loop.RunMain(ctx, mainTask(main), false)
 }
 
-// Loop returns the Runner's loop. As long as it is held, the loop does not
-// report a deadlock; see [Loop].
+// Loop returns the Runner's loop. Once it has been taken, a deadlock is only a
+// likely one; see [Loop].
 func (r *Runner) Loop() (*Loop, error) {
 	l, err := r.open("Runner.Loop")
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.loop.Take()
 	}
-	return l.handle(), nil
+	return l, err
 }
 
-func (r *Runner) open(call string) (*loop, error) {
+func (r *Runner) open(call string) (*Loop, error) {
 	if r.closed {
 		return nil, fmt.Errorf("%w: %s", ErrRunnerClosed, call)
 	}
@@ -76,12 +76,9 @@ func (r *Runner) Close() error {
 		r.closed = true
 		return nil
 	}
-	if r.loop.running() != 0 {
+	if r.loop.loop.Running() {
 		return errors.New("asyncio: Runner.Close: the loop is running; close it when Run has returned")
 	}
 	r.closed = true
-	if r.loop.isClosed() {
-		return nil
-	}
-	return r.loop.end(true)
+	return r.loop.loop.Close("Runner.Close")
 }

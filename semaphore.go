@@ -3,13 +3,15 @@ package asyncio
 import (
 	"context"
 	"fmt"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Semaphore lets a number of tasks in at a time. It is fair, costs a few
 // nanoseconds and 0 allocations, and belongs to one loop.
 type Semaphore struct {
-	home
-	queue WaitQueue
+	home  engine.Home
+	queue engine.WaitQueue
 	free  int
 }
 
@@ -27,7 +29,7 @@ func NewSemaphore(n int) *Semaphore {
 // taken.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	if s.free > 0 {
-		if t := liveTask(ctx); t != nil && t.scope.loop == s.loop {
+		if t := engine.Live(ctx); t != nil && t.Scope.Loop() == s.home.Loop() {
 			s.free--
 			return nil
 		}
@@ -36,20 +38,20 @@ func (s *Semaphore) Acquire(ctx context.Context) error {
 }
 
 func (s *Semaphore) acquire(ctx context.Context) error {
-	w, err := s.running(ctx)
+	p, err := s.home.Running(ctx)
 	if err != nil {
 		return err
 	}
-	if s.free > 0 && causeNow(ctx) == nil {
+	if s.free > 0 && engine.CauseOf(ctx) == nil {
 		s.free--
 		return nil
 	}
-	return w.State.wait(ctx, &s.queue, s)
+	return p.Wait(ctx, &s.queue, waitSemaphore)
 }
 
 // TryAcquire takes a permit if one is free, and reports whether it did.
 func (s *Semaphore) TryAcquire() bool {
-	s.check("Semaphore.TryAcquire")
+	s.home.Check("Semaphore.TryAcquire")
 	if s.free == 0 {
 		return false
 	}
@@ -60,16 +62,14 @@ func (s *Semaphore) TryAcquire() bool {
 // Release gives a permit back: to the task that has waited longest, if any
 // waits.
 func (s *Semaphore) Release() {
-	s.check("Semaphore.Release")
+	s.home.Check("Semaphore.Release")
 	s.release()
 }
 
 func (s *Semaphore) release() {
-	if s.queue.head == nil {
+	if s.queue.Empty() || s.queue.WakeFirst() == nil {
 		s.free++
-		return
 	}
-	s.queue.Wake(1)
 }
 
 // Do runs fn while it holds a permit, and gives that back however fn ends.
@@ -89,8 +89,7 @@ func (s *Semaphore) Locked() bool { return s.free == 0 }
 
 // String shows how many permits are free, and how many tasks wait.
 func (s *Semaphore) String() string {
-	return fmt.Sprintf("a Semaphore (%d free", s.free) + s.queue.waiting()
+	return fmt.Sprintf("a Semaphore (%d free", s.free) + s.queue.Waiting()
 }
 
-// WaitName names the semaphore in reports.
-func (s *Semaphore) WaitName() string { return "a Semaphore" }
+var waitSemaphore engine.Waitable = engine.Named("a Semaphore")

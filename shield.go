@@ -1,6 +1,10 @@
 package asyncio
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
+)
 
 // Shield runs fn with a context that ctx's cancellation does not reach, for
 // clean-up that has to wait and for what must not stop half-way. The values of
@@ -9,27 +13,23 @@ import "context"
 //
 // Only the end of the loop ends what is shielded.
 func Shield(ctx context.Context, fn func(ctx context.Context) error) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	s := &scope{}
-	s.open(w.State.task.scope.loop, w.State.task, context.WithoutCancel(ctx))
-	defer s.close()
-	return w.State.within(s, fn)
+	s := &engine.Scope{}
+	s.Open(p.Loop(), p.Task(), context.WithoutCancel(ctx))
+	defer s.Close()
+	return p.Within(s.Ctx(), fn)
 }
 
 // Enter runs fn with ctx as the innermost block of the running task, so that
 // what takes no context, like a net.Conn, obeys ctx, too. ctx is one of the
 // running task's, such as that of an http.Request, or derived from one.
 func Enter(ctx context.Context, fn func() error) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	p := &w.State
-	outer := p.block
-	p.block = ctx
-	defer func() { p.block = outer }()
-	return fn()
+	return p.Within(ctx, func(context.Context) error { return fn() })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // conformance: shield-01 shield-02 shield-03 shield-13
@@ -160,17 +161,17 @@ func TestTask_itsWaitersCancelled_itsErrorIsReportedOnce(t *testing.T) {
 func TestShield_panicInside_leavesTheBlock(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		before := loop.CurrentContext()
+		before := lowlevel.CurrentContext(loop)
 		func() {
 			defer func() { recover() }()
 			asyncio.Shield(ctx, func(ctx context.Context) error {
-				if loop.CurrentContext() != ctx {
+				if lowlevel.CurrentContext(loop) != ctx {
 					t.Error("the block is not the innermost")
 				}
 				panic("x")
 			})
 		}()
-		if loop.CurrentContext() != before {
+		if lowlevel.CurrentContext(loop) != before {
 			t.Error("the block is still the innermost")
 		}
 		return nil
@@ -195,20 +196,20 @@ func TestEnter_makesTheContextTheInnermostBlock(t *testing.T) {
 		loop := asyncio.RunningLoop(ctx)
 		below, cancel := context.WithCancel(ctx)
 		defer cancel()
-		before := loop.CurrentContext()
+		before := lowlevel.CurrentContext(loop)
 		boom := errors.New("boom")
 		err := asyncio.Enter(below, func() error {
-			if loop.CurrentContext() != below {
+			if lowlevel.CurrentContext(loop) != below {
 				t.Error("not the innermost")
 			}
 			return boom
 		})
 		wantErr(t, "Enter", err, boom)
-		if loop.CurrentContext() != before {
+		if lowlevel.CurrentContext(loop) != before {
 			t.Error("still the innermost")
 		}
 		elsewhere(func() {
-			if loop.CurrentContext() != nil || loop.OnLoop() {
+			if lowlevel.CurrentContext(loop) != nil || loop.OnLoop() {
 				t.Error("another goroutine is taken for the loop")
 			}
 		})

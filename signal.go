@@ -5,25 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/signal"
 	"slices"
-	"sync"
 	"syscall"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
-
-// signals is what a loop has to do with the signals of the operating system.
-type signals struct {
-	handlers  map[os.Signal]*signalHandler
-	interrupt *interrupt // of the run that is under way
-}
-
-// signalHandler is a handler with the channel by which its signal comes in. Each
-// has its own, and a goroutine that reads it: os/signal can add a signal to a
-// channel, but cannot take a single one out without letting others slip by.
-type signalHandler struct {
-	fn      func(os.Signal)
-	arrived chan os.Signal
-}
 
 // AddSignalHandler lets fn run on the loop, as a callback, each time the process
 // gets sig, in place of what the signal does otherwise (asyncio's
@@ -41,15 +27,11 @@ func (l *Loop) AddSignalHandler(sig os.Signal, fn func(os.Signal)) error {
 	if fn == nil {
 		panic("asyncio: Loop.AddSignalHandler: nil function")
 	}
-	l.check("Loop.AddSignalHandler")
+	l.loop.Check("Loop.AddSignalHandler")
 	if err := catchable(sig); err != nil {
 		return fmt.Errorf("asyncio: Loop.AddSignalHandler: %w", err)
 	}
-	if h := l.signals.handlers[sig]; h != nil {
-		h.fn = fn
-		return nil
-	}
-	l.signals.add(l.loop, sig, fn)
+	l.loop.HandleSignal(sig, fn)
 	return nil
 }
 
@@ -58,8 +40,8 @@ func (l *Loop) AddSignalHandler(sig os.Signal, fn func(os.Signal)) error {
 // for a signal that is on its way, and sig does again what it did before: Ctrl-C
 // cancels Run's main function, others mostly end the program.
 func (l *Loop) RemoveSignalHandler(sig os.Signal) bool {
-	l.check("Loop.RemoveSignalHandler")
-	return l.signals.remove(l.loop, sig)
+	l.loop.Check("Loop.RemoveSignalHandler")
+	return l.loop.UnhandleSignal(sig)
 }
 
 // Signals lets a task range over signals as they come, in place of what they do
@@ -75,10 +57,15 @@ func (l *Loop) RemoveSignalHandler(sig os.Signal) bool {
 // error, and a nil signal.
 func Signals(ctx context.Context, sigs ...os.Signal) iter.Seq2[os.Signal, error] {
 	return func(yield func(os.Signal, error) bool) {
-		l := RunningLoop(ctx)
+		inner, err := engine.LoopOf(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		l := face(inner)
 		var queue Queue[os.Signal]
 		for _, sig := range sigs {
-			if l.signals.handlers[sig] != nil {
+			if inner.HasSignal(sig) {
 				yield(nil, fmt.Errorf("asyncio: Signals: %v has a handler already; remove it first", sig))
 				return
 			}
@@ -97,53 +84,6 @@ func Signals(ctx context.Context, sigs ...os.Signal) iter.Seq2[os.Signal, error]
 	}
 }
 
-// add takes sig over before Run's hold on it is let go, so that none is lost.
-func (s *signals) add(l *loop, sig os.Signal, fn func(os.Signal)) {
-	if s.handlers == nil {
-		s.handlers = map[os.Signal]*signalHandler{}
-	}
-	h := &signalHandler{fn: fn, arrived: make(chan os.Signal, 16)}
-	s.handlers[sig] = h
-	l.outside++
-	signal.Notify(h.arrived, sig)
-	if sig == os.Interrupt {
-		s.interrupt.listen(false)
-	}
-	go func() {
-		for range h.arrived {
-			l.post(func() { l.ready.push(&Handle{fn: func() { s.handle(sig, h) }}) })
-		}
-	}()
-}
-
-// handle calls the handler, unless it has been removed meanwhile.
-func (s *signals) handle(sig os.Signal, h *signalHandler) {
-	if s.handlers[sig] == h {
-		h.fn(sig)
-	}
-}
-
-func (s *signals) remove(l *loop, sig os.Signal) bool {
-	h := s.handlers[sig]
-	if h == nil {
-		return false
-	}
-	if sig == os.Interrupt {
-		s.interrupt.listen(true)
-	}
-	delete(s.handlers, sig)
-	l.outside--
-	signal.Stop(h.arrived)
-	close(h.arrived)
-	return true
-}
-
-func (s *signals) clear(l *loop) {
-	for sig := range s.handlers {
-		s.remove(l, sig)
-	}
-}
-
 func catchable(sig os.Signal) error {
 	const most = 64
 	switch n, ok := sig.(syscall.Signal); {
@@ -153,52 +93,4 @@ func catchable(sig os.Signal) error {
 		return fmt.Errorf("the signal %q cannot be caught", sig)
 	}
 	return nil
-}
-
-// interrupt is a run's hold on Ctrl-C.
-type interrupt struct {
-	mu      sync.Mutex
-	over    bool
-	arrived chan os.Signal
-}
-
-// onInterrupt lets the first Ctrl-C cancel s. The second one finds the default
-// behaviour back in place, even if the loop is blocked.
-func (l *loop) onInterrupt(s *scope) (stop func()) {
-	i := &interrupt{arrived: make(chan os.Signal, 1)}
-	l.signals.interrupt = i
-	i.listen(l.signals.handlers[os.Interrupt] == nil)
-	go func() {
-		if _, ok := <-i.arrived; ok {
-			i.end()
-			l.post(func() { s.cancel(ErrInterrupted) })
-		}
-	}()
-	return func() {
-		l.signals.interrupt = nil
-		i.end()
-		close(i.arrived)
-	}
-}
-
-func (i *interrupt) end() {
-	i.listen(false)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.over = true
-}
-
-// listen turns the hold on and off, until it is over.
-func (i *interrupt) listen(on bool) {
-	if i == nil {
-		return
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	switch {
-	case !on:
-		signal.Stop(i.arrived)
-	case !i.over:
-		signal.Notify(i.arrived, os.Interrupt)
-	}
 }

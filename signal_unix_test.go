@@ -203,16 +203,11 @@ func TestSignalHandler_onSeveralLoops_eachIsCalled(t *testing.T) {
 func TestSignalHandler_withATaskThatWaits_isNoDeadlock_untilItIsRemoved(t *testing.T) {
 	var deadlock *asyncio.DeadlockError
 	var event asyncio.Event
-	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
-		asyncio.RunningLoop(ctx).AddSignalHandler(syscall.SIGUSR1, func(os.Signal) { event.Set() })
-		go func() {
-			for range 5 { // by now it is known that nobody holds the Loop
-				runtime.GC()
-			}
-			kill(t, syscall.SIGUSR1)
-		}()
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		quietLoop(ctx).AddSignalHandler(syscall.SIGUSR1, func(os.Signal) { event.Set() })
+		go kill(t, syscall.SIGUSR1)
 		wantErr(t, "Wait", event.Wait(ctx), nil)
-		asyncio.RunningLoop(ctx).RemoveSignalHandler(syscall.SIGUSR1)
+		quietLoop(ctx).RemoveSignalHandler(syscall.SIGUSR1)
 		event.Clear()
 		return event.Wait(ctx)
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 	"unsafe"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Sleep suspends the task for d on the loop's clock. A d of zero or less yields
@@ -14,65 +16,37 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return Yield(ctx)
 	}
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	p := &w.State
-	l := p.task.scope.loop
-	p.timer.when = addTime(l.now(), d)
-	l.timers.arm(&p.timer)
-	err = p.wait(ctx, nil, waitTimer)
-	p.timer.disarm()
+	p.Arm(engine.AddTime(p.Loop().Time(), d))
+	err = p.Wait(ctx, nil, engine.TheAlarm)
+	p.Disarm()
 	return err
 }
-
-var waitTimer Waitable = waitFor("a timer")
 
 // Yield lets everybody who is ready have a turn (asyncio's sleep(0)).
 //
 // If ctx is done then, Yield returns its cause.
 func Yield(ctx context.Context) error {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return err
 	}
-	// Not by parking.yield: see coro.Worker.Switch on what a frame costs.
-	t := w.State.task
-	if l := t.scope.loop; l.closing {
-		w.State.refuse()
-	} else {
-		l.ready.push(t)
-		if to := l.successor(); to != w {
-			w.Switch(to)
-		}
+	if p.Requeue() { // and not Parking.Yield: a frame less
+		p.Suspend()
 	}
-	return causeNow(ctx)
-}
-
-// causeNow returns why ctx is done, or nil.
-func causeNow(ctx context.Context) error {
-	if s, ok := ctx.(*scope); ok {
-		if s.ext.Load() == nil {
-			return nil
-		}
-		return s.Cause()
-	}
-	if ctx.Err() == nil {
-		return nil
-	}
-	return context.Cause(ctx)
+	return engine.CauseOf(ctx)
 }
 
 // afterFuture is a future and its timer in one allocation.
 type afterFuture[T any] struct {
 	Future[T] // first: see disarm
-	timer     Timer
+	alarm     engine.Alarm
 }
 
-func (f *afterFuture[T]) fire(*Timer) {
-	f.settle(f.loop, finished, nil)
-}
+func (f *afterFuture[T]) Fire() { f.future.Resolve(f.loop, engine.Finished, nil) }
 
 // disarm stops the timer of a future that After has made and that ends before
 // its time. Its address is that of the afterFuture: so other futures need no
@@ -80,7 +54,7 @@ func (f *afterFuture[T]) fire(*Timer) {
 func (f *Future[T]) disarm() {
 	a := (*afterFuture[T])(unsafe.Pointer(f))
 	a.value = *new(T)
-	a.loop.timers.disarm(&a.timer)
+	a.loop.Disarm(&a.alarm)
 }
 
 // After returns a future that gets the value v after d. It needs no coroutine:
@@ -89,11 +63,10 @@ func (f *Future[T]) disarm() {
 // It is not bound to ctx, which only says on which loop. Cancel the future to
 // end it early, or set it: that disarms the timer and leaves nothing behind.
 func After[T any](ctx context.Context, d time.Duration, v T) *Future[T] {
-	l := loopOf("After", ctx)
+	l := engine.MustLoopOf("After", ctx)
 	f := &afterFuture[T]{Future: Future[T]{loop: l, value: v}}
-	f.timed = true
-	f.timer = newTimer(l, f)
-	f.timer.when = addTime(l.now(), d)
-	l.timers.arm(&f.timer)
+	f.future.Timed = true
+	f.alarm.Init(f)
+	l.Arm(&f.alarm, engine.AddTime(l.Time(), d))
 	return &f.Future
 }

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // spring is the owner of a Source.
 type spring struct {
-	asyncio.Source
+	lowlevel.Source
 	turns  int
 	turn   func()
 	failed error

@@ -212,12 +212,11 @@ func TestSubmissionAwait_ofItself_isRefused(t *testing.T) {
 
 func TestSubmissionAwait_deadlocksOfItsOwnLoopAreFound(t *testing.T) {
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		loop := asyncio.RunningLoop(ctx)
+		loop := quietLoop(ctx)
 		s := asyncio.RunThreadsafe(loop, func(ctx context.Context) (int, error) {
 			var never asyncio.Event
 			return 0, never.Wait(ctx)
 		})
-		loop = nil
 		_, err := s.Await(ctx)
 		return err
 	})
@@ -266,7 +265,7 @@ func TestSubmissionAwait_theWaitersLoopEndsFirst_nothingCallsIntoIt(t *testing.T
 					return nil
 				})
 				waiter.RunOnce()
-				waiter.Close()
+				abandon(waiter)
 			})
 			wantErr(t, "the Await that was abandoned", got, asyncio.ErrLoopClosed)
 			asyncio.Send(ctx, goOn, 42)

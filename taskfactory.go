@@ -1,6 +1,10 @@
 package asyncio
 
-import "context"
+import (
+	"context"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
+)
 
 // A TaskSpec says how a task is created. Options set it, and then a
 // [TaskFactory] may change what they left open.
@@ -49,22 +53,22 @@ func WithValues(ctx context.Context) TaskOption {
 type TaskFactory func(ctx context.Context, spec *TaskSpec)
 
 // WithTaskFactory sets the loop's task factory.
-func WithTaskFactory(f TaskFactory) Option { return func(c *config) { c.factory = f } }
+func WithTaskFactory(f TaskFactory) Option { return Option{func(c *config) { c.factory = f }} }
 
 // SetTaskFactory replaces the loop's task factory; nil removes it.
 func (l *Loop) SetTaskFactory(f TaskFactory) {
-	l.check("Loop.SetTaskFactory")
+	l.loop.Check("Loop.SetTaskFactory")
 	l.factory = f
 }
 
 // TaskFactory returns the loop's task factory, nil if there is none.
 func (l *Loop) TaskFactory() TaskFactory {
-	l.check("Loop.TaskFactory")
+	l.loop.Check("Loop.TaskFactory")
 	return l.factory
 }
 
 // specify returns what options and the factory say of a task, nil if nothing.
-func (l *loop) specify(ctx context.Context, opts []TaskOption) *TaskSpec {
+func (l *Loop) specify(ctx context.Context, opts []TaskOption) *engine.Spec {
 	if len(opts) == 0 && l.factory == nil {
 		return nil
 	}
@@ -78,5 +82,5 @@ func (l *loop) specify(ctx context.Context, opts []TaskOption) *TaskSpec {
 			o(spec)
 		}
 	}
-	return spec
+	return (*engine.Spec)(spec)
 }

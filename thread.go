@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A ThreadLimiter bounds how many calls run in threads at once: the loop has
@@ -35,43 +37,44 @@ func ToThread[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 // ToThreadIn is [ToThread] with a limit of its own; nil is the loop's.
 func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, error)) (T, error) {
 	var zero T
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return zero, err
 	}
-	l := w.State.task.scope.loop
+	l := p.Loop()
+	f := face(l)
 	if limit == nil {
-		limit = l.limiter
+		limit = f.limiter
 	}
-	if l.calls.refused && causeNow(ctx) == nil {
+	if f.calls.refused && engine.CauseOf(ctx) == nil {
 		return zero, ErrThreadsShutDown
 	}
-	l.calls.n++
+	f.calls.n++
 	if err := limit.free.Acquire(ctx); err != nil {
-		l.calls.end()
+		f.calls.end()
 		return zero, err
 	}
 	c := &threadCall[T]{loop: l, limit: limit}
-	l.threads++
-	l.handed = true
-	if l.execute == nil {
+	l.BeginThread()
+	l.HandOver()
+	if f.execute == nil {
 		go c.run(fn)
 	} else {
-		c.submit(fn)
+		c.submit(f.execute, fn)
 	}
-	if err := w.State.wait(ctx, &c.waiter, waitThread); err != nil {
+	if err := p.Wait(ctx, &c.waiter, waitThread); err != nil {
 		c.abandon()
 		return zero, err
 	}
 	return c.value, c.err
 }
 
-var waitThread Waitable = waitFor("a thread")
+var waitThread engine.Waitable = engine.Named("a thread")
 
 type threadCall[T any] struct {
-	loop      *loop
+	loop      *engine.Loop
 	limit     *ThreadLimiter
-	waiter    WaitQueue
+	waiter    engine.WaitQueue
 	value     T
 	err       error
 	ended     bool
@@ -85,7 +88,7 @@ func (c *threadCall[T]) run(fn func() (T, error)) {
 		if v := recover(); v != nil {
 			c.err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
-		c.loop.post(c.done)
+		c.loop.Post(c.done)
 	}()
 	c.value, c.err = fn()
 }
@@ -95,8 +98,8 @@ func (c *threadCall[T]) run(fn func() (T, error)) {
 func (c *threadCall[T]) abandon() {
 	if !c.ended {
 		c.abandoned = true
-		c.loop.threads--
-		c.loop.outside++
+		c.loop.EndThread()
+		c.loop.BeginOutside()
 	}
 }
 
@@ -104,14 +107,14 @@ func (c *threadCall[T]) abandon() {
 func (c *threadCall[T]) done() {
 	c.ended = true
 	if c.abandoned {
-		c.loop.outside--
+		c.loop.EndOutside()
 	} else {
-		c.loop.threads--
+		c.loop.EndThread()
 	}
 	c.limit.free.Release()
-	c.loop.calls.end()
+	face(c.loop).calls.end()
 	taken := c.waiter.Wake(1) == 1
 	if p, ok := c.err.(*PanicError); ok && !taken {
-		c.loop.exception(ExceptionInfo{Message: "a call in a thread panicked after its task had been cancelled", Err: p})
+		c.loop.Report(engine.ExceptionInfo{Message: "a call in a thread panicked after its task had been cancelled", Err: p})
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Submission is the result of a coroutine that was started on a loop from
 // outside it. A goroutine waits for it by Wait, a coroutine of any loop by
 // Await. Its methods may be called anywhere.
 type Submission[T any] struct {
-	loop  *loop
+	loop  *engine.Loop
 	done  chan struct{}
 	value T
 	err   error
@@ -39,40 +40,39 @@ func RunThreadsafe[T any](l *Loop, fn Coroutine[T], opts ...TaskOption) *Submiss
 		panic("asyncio: RunThreadsafe: nil function")
 	}
 	s := &Submission[T]{loop: l.loop, done: make(chan struct{}), origin: callerpc.Get()}
-	if !l.post(func() { s.start(fn, opts) }) {
+	if !l.loop.Post(func() { s.start(fn, opts) }) {
 		s.end(s.value, fmt.Errorf("asyncio: RunThreadsafe: %w", ErrLoopClosed))
 	}
 	return s
 }
 
 func (s *Submission[T]) start(fn Coroutine[T], opts []TaskOption) {
-	if s.loop.closing {
+	if s.loop.Closing() {
 		s.end(s.value, fmt.Errorf("asyncio: RunThreadsafe: %w", ErrLoopClosed))
 		return
 	}
-	t := &submitted[T]{Task: Task[T]{fn: fn}, to: s}
-	t.body = t
-	t.observed = true
+	t := &submitted[T]{created: created[T]{Task[T]{fn: fn}}, to: s}
+	t.task.Disown()
 	defer func() {
 		if v := recover(); v != nil {
 			err := &PanicError{Value: v, Stack: debug.Stack()}
-			s.loop.exception(ExceptionInfo{Message: "creating a task for RunThreadsafe panicked", Err: err})
+			s.loop.Report(engine.ExceptionInfo{Message: "creating a task for RunThreadsafe panicked", Err: err})
 			s.end(s.value, err)
 		}
 	}()
-	t.create("RunThreadsafe", s.loop.top, opts, s.origin)
+	t.begin("RunThreadsafe", s.loop.Top().Ctx(), t, opts, s.origin)
 	s.task = &t.Task
 }
 
 // submitted is a task that hands its result to another goroutine.
 type submitted[T any] struct {
-	Task[T]
+	created[T]
 	to *Submission[T]
 }
 
-func (t *submitted[T]) ended() {
-	t.to.end(t.value, t.err)
-	t.to.loop.handed = true // it may be that a goroutine waits
+func (t *submitted[T]) Ended() {
+	t.to.end(t.value, t.task.Peek())
+	t.to.loop.HandOver() // it may be that a goroutine waits
 }
 
 func (s *Submission[T]) end(v T, err error) {
@@ -83,7 +83,7 @@ func (s *Submission[T]) end(v T, err error) {
 	s.awaiters = nil
 	s.mu.Unlock()
 	for _, a := range awaiters {
-		a.loop.post(a.wake) // a loop that has ended has no need to know
+		a.loop.Post(a.wake) // a loop that has ended has no need to know
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *Submission[T]) end(v T, err error) {
 // Coroutines have Await.
 func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 	var zero T
-	if s.loop.on() {
+	if s.loop.On() {
 		return zero, fmt.Errorf("asyncio: Submission.Wait: called on the event loop, which it would block; use Await")
 	}
 	select {
@@ -120,9 +120,9 @@ func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 // If ctx ends first, Await returns its cause; the task goes on, and its result
 // is there for others. Cancel is what ends the task.
 func (s *Submission[T]) Await(ctx context.Context) (T, error) {
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err == nil {
-		err = s.await(ctx, w)
+		err = s.await(ctx, p)
 	}
 	if err != nil {
 		var zero T
@@ -132,20 +132,19 @@ func (s *Submission[T]) Await(ctx context.Context) (T, error) {
 }
 
 // await returns an error of the wait only.
-func (s *Submission[T]) await(ctx context.Context, w *worker) error {
-	t := w.State.task
-	a := &awaiter{loop: t.scope.loop}
-	if a.loop == s.loop && s.task != nil && &s.task.task == t {
+func (s *Submission[T]) await(ctx context.Context, p *engine.Parking) error {
+	a := &awaiter{loop: p.Loop()}
+	if a.loop == s.loop && s.task != nil && &s.task.task == p.Task() {
 		return errors.New("asyncio: Submission.Await: a task cannot await itself")
 	}
 	if !s.enlist(a) {
 		return nil
 	}
 	if a.loop != s.loop {
-		a.loop.outside++
-		defer func() { a.loop.outside-- }()
+		a.loop.BeginOutside()
+		defer a.loop.EndOutside()
 	}
-	err := w.State.wait(ctx, &a.line, waitSubmission)
+	err := p.Wait(ctx, &a.line, waitSubmission)
 	if err != nil {
 		s.strike(a)
 	}
@@ -176,13 +175,13 @@ func (s *Submission[T]) strike(a *awaiter) {
 
 // awaiter is a task that awaits a submission, which may be another loop's.
 type awaiter struct {
-	loop *loop // the task's
-	line WaitQueue
+	loop *engine.Loop // the task's
+	line engine.WaitQueue
 }
 
 func (a *awaiter) wake() { a.line.Wake(1) }
 
-var waitSubmission Waitable = waitFor("a Submission")
+var waitSubmission engine.Waitable = engine.Named("a Submission")
 
 // Done returns a channel that is closed when there is a result.
 func (s *Submission[T]) Done() <-chan struct{} { return s.done }
@@ -190,9 +189,9 @@ func (s *Submission[T]) Done() <-chan struct{} { return s.done }
 // Cancel cancels the task with cause, [context.Canceled] if there is none. It may
 // be called on any goroutine.
 func (s *Submission[T]) Cancel(cause ...error) {
-	s.loop.post(func() {
+	s.loop.Post(func() {
 		if s.task != nil { // it is nil only if the loop was closing
-			s.task.scope.cancel(causeOf(cause))
+			s.task.task.Scope.Cancel(causeOf(cause))
 		}
 	})
 }

@@ -3,6 +3,8 @@ package asyncio
 import (
 	"context"
 	"fmt"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ReturnWhen says what [Wait] waits for.
@@ -37,7 +39,7 @@ const (
 // allocations, and leaves nothing behind on those that are still pending.
 func Wait[A AnyFuture](ctx context.Context, when ReturnWhen, futures ...A) (done, pending []A, err error) {
 	mustFutures("Wait", futures)
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,12 +50,12 @@ func Wait[A AnyFuture](ctx context.Context, when ReturnWhen, futures ...A) (done
 		return nil, nil, fmt.Errorf("asyncio: Wait: %d is none of AllCompleted, FirstCompleted and FirstError", when)
 	}
 	s := &waiting[A]{when: when}
-	s.futures, s.watches, err = watchesOf("Wait", w.State.task, s, futures)
+	s.futures, s.watches, err = watch("Wait", p, s, futures)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !s.ready() {
-		err = s.wait(ctx, w)
+		err = s.wait(ctx, p)
 	}
 	if s.enough() {
 		err = nil
@@ -64,10 +66,10 @@ func Wait[A AnyFuture](ctx context.Context, when ReturnWhen, futures ...A) (done
 
 // waiting is a call of Wait.
 type waiting[A AnyFuture] struct {
-	queue   WaitQueue // of the one task
+	queue   engine.WaitQueue // of the one task
 	when    ReturnWhen
 	futures []A
-	watches []watch // of the futures, one each
+	watches []engine.Watch // of the futures, one each
 	done    int
 	failed  bool
 }
@@ -75,16 +77,16 @@ type waiting[A AnyFuture] struct {
 // ready counts those that are done at the beginning; see enough.
 func (s *waiting[A]) ready() bool {
 	for i := range s.watches {
-		if f := s.watches[i].of; f.state != pending {
+		if f := s.watches[i].Of(); f.Done() {
 			s.count(f)
 		}
 	}
 	return s.enough()
 }
 
-func (s *waiting[A]) count(f *future) {
+func (s *waiting[A]) count(f *engine.Future) {
 	s.done++
-	if f.state == finished && f.err != nil {
+	if f.Failed() {
 		s.failed = true
 	}
 }
@@ -96,36 +98,36 @@ func (s *waiting[A]) enough() bool {
 		s.when == FirstError && s.failed
 }
 
-func (s *waiting[A]) wait(ctx context.Context, w *worker) error {
+func (s *waiting[A]) wait(ctx context.Context, p *engine.Parking) error {
 	defer s.forget()
 	for i := range s.watches {
-		if s.watches[i].of.state == pending {
-			s.watches[i].begin()
+		if !s.watches[i].Of().Done() {
+			s.watches[i].Begin()
 		}
 	}
-	return w.State.wait(ctx, &s.queue, s)
+	return p.Wait(ctx, &s.queue, s)
 }
 
 func (s *waiting[A]) forget() {
 	for i := range s.watches {
-		s.watches[i].end()
+		s.watches[i].End()
 	}
 }
 
-func (s *waiting[A]) settled(w *watch) {
-	s.count(w.of)
+func (s *waiting[A]) Settled(w *engine.Watch) {
+	s.count(w.Of())
 	if s.enough() {
 		s.queue.WakeAll()
 	}
 }
 
-func (s *waiting[A]) line() *WaitQueue { return &s.queue }
+func (s *waiting[A]) Line() *engine.WaitQueue { return &s.queue }
 
 func (s *waiting[A]) sets() (done, rest []A) {
 	done = make([]A, 0, s.done)
 	rest = make([]A, 0, len(s.futures)-s.done)
 	for i, f := range s.futures {
-		if s.watches[i].of.state != pending {
+		if s.watches[i].Of().Done() {
 			done = append(done, f)
 		} else {
 			rest = append(rest, f)

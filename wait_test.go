@@ -401,7 +401,7 @@ func TestWait_manyWaitForOneFuture_eachComesAndGoesAlone(t *testing.T) {
 }
 
 func TestWait_isSeenInTheCallGraphAndInReports(t *testing.T) {
-	report := deadlocked(t, t.Context(), func(ctx context.Context) error {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
 		f := newFutures(ctx, 7)
 		a := asyncio.Go(ctx, func(ctx context.Context) error {
 			_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, f...)

@@ -3,6 +3,8 @@ package asyncio
 import (
 	"context"
 	"time"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // WaitFor runs fn and gives it d on the loop's clock (asyncio's wait_for, on a
@@ -45,13 +47,14 @@ func WaitForTask[T any](ctx context.Context, d time.Duration, aw Awaitable[T]) (
 	if aw == nil {
 		panic("asyncio: WaitForTask: the task or future is nil")
 	}
-	w, err := running(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
 		return v, err
 	}
 	f, ours := aw.(AnyFuture)
 	if ours {
-		if err := awaitable("WaitForTask", w.State.task, f); err != nil {
+		inner, l := f.inner()
+		if err := engine.CanAwait("WaitForTask", p.Task(), inner, l); err != nil {
 			return v, err
 		}
 	}
@@ -61,7 +64,7 @@ func WaitForTask[T any](ctx context.Context, d time.Duration, aw Awaitable[T]) (
 	var cause error
 	err = Timeout(ctx, d, func(ctx context.Context) error {
 		_, err := aw.Await(ctx)
-		cause = causeNow(ctx)
+		cause = engine.CauseOf(ctx)
 		return err
 	})
 	if aw.Done() {

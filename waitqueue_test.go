@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // why is what the tests' waits wait for.
@@ -64,7 +65,7 @@ func allocates(t *testing.T, what string, want float64, fn func()) {
 
 func TestWaitQueue_wakesInTheOrderOfWaiting(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		var order []int
 		for i := range 5 {
 			asyncio.Go(ctx, func(ctx context.Context) error {
@@ -100,7 +101,7 @@ func TestWaitQueue_wakesInTheOrderOfWaiting(t *testing.T) {
 
 func TestWaitQueue_whoIsCancelledIsOutOfLineAtOnce(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		wait := func(ctx context.Context) error { return q.Wait(ctx, why("a turn")) }
 		first, middle, last := asyncio.Go(ctx, wait), asyncio.Go(ctx, wait), asyncio.Go(ctx, wait)
 		letWait(t, ctx)
@@ -126,7 +127,7 @@ func TestWaitQueue_whoIsCancelledIsOutOfLineAtOnce(t *testing.T) {
 
 func TestWaitQueue_wokenAndCancelledInTheSameTurn_keepsWhatItWasWokenFor(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		var woken, next error
 		task := asyncio.Go(ctx, func(ctx context.Context) error {
 			woken = q.Wait(ctx, why("a turn"))
@@ -151,7 +152,7 @@ func TestWaitQueue_underADoneContext_yieldsOnceAndIsNotInLine(t *testing.T) {
 			"standard": func() (context.Context, func()) { c, f := context.WithCancel(ctx); return c, f },
 		}
 		for name, make := range contexts {
-			var q asyncio.WaitQueue
+			var q lowlevel.WaitQueue
 			done, cancel := make()
 			cancel()
 			others := 0
@@ -170,7 +171,7 @@ func TestWaitQueue_underADoneContext_yieldsOnceAndIsNotInLine(t *testing.T) {
 
 func TestWaitQueue_underAStandardContext_isCancelledFromAnotherGoroutine(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		boom := errors.New("boom")
 		foreign, cancel := context.WithCancelCause(ctx)
 		asyncio.Go(ctx, func(context.Context) error {
@@ -186,7 +187,7 @@ func TestWaitQueue_underAStandardContext_isCancelledFromAnotherGoroutine(t *test
 
 func TestWaitQueue_wrongCaller_getsAnErrorThatNamesTheFault(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		if err := q.Wait(context.Background(), why("x")); !errors.Is(err, asyncio.ErrNotOnLoop) {
 			t.Errorf("without a coroutine's context: %v", err)
 		}
@@ -216,7 +217,7 @@ func TestWaitQueue_wrongCaller_getsAnErrorThatNamesTheFault(t *testing.T) {
 
 func TestWaitQueue_wakeOnAForeignGoroutine_panics(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		task := asyncio.Go(ctx, func(ctx context.Context) error { return q.Wait(ctx, why("x")) })
 		letWait(t, ctx)
 		elsewhere(func() {
@@ -232,7 +233,7 @@ func TestWaitQueue_wakeOnAForeignGoroutine_panics(t *testing.T) {
 
 func TestWaitQueue_ofAnotherLoop_isRefused(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		asyncio.Go(ctx, func(ctx context.Context) error { return q.Wait(ctx, why("x")) })
 		letWait(t, ctx)
 		elsewhere(func() {
@@ -252,7 +253,7 @@ func TestWaitQueue_ofAnotherLoop_isRefused(t *testing.T) {
 
 func TestWaitQueue_parkAndWake_allocateNothing(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		var q asyncio.WaitQueue
+		var q lowlevel.WaitQueue
 		stop := false
 		asyncio.Go(ctx, func(ctx context.Context) error {
 			for !stop {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"os/exec"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // exitWatch is told of a process's end: by the poller, or where that cannot be by a goroutine that waits for it.
 type exitWatch struct {
-	queue asyncio.WaitQueue
+	queue engine.WaitQueue
 	over  bool
 	close func() // ends the watching
 
@@ -18,7 +18,7 @@ type exitWatch struct {
 	err    error         // what it got
 }
 
-func (w *exitWatch) watch(l *asyncio.Loop, c *exec.Cmd) {
+func (w *exitWatch) watch(l *engine.Loop, c *exec.Cmd) {
 	if w.watchHandle(l, c.Process) == nil {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"os"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
-func (w *exitWatch) watchHandle(*asyncio.Loop, *os.Process) error { return errors.ErrUnsupported }
+func (w *exitWatch) watchHandle(*engine.Loop, *os.Process) error { return errors.ErrUnsupported }

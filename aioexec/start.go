@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Start starts the process, in a thread, and returns when it runs. [Cmd.Wait] tells how it ended.
@@ -41,7 +42,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 		return c.fail("start", err)
 	}
 	c.Process = c.inner.Process
-	c.exit.watch(asyncio.RunningLoop(ctx), c.inner)
+	c.exit.watch(engine.MustLoopOf("aioexec", ctx), c.inner)
 	c.beginCopies(ctx)
 	c.reaper = asyncio.Go(ctx, c.reap, asyncio.Name(fmt.Sprintf("process %d", c.Process.Pid)))
 	if ctx.Err() != nil {

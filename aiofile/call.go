@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A call is a function that runs in a thread for a coroutine, and what the two agree on when the coroutine is
@@ -75,7 +76,7 @@ func (c *call) settle(store func()) bool {
 }
 
 // await runs the call and leaves it if ctx ends. Without an error the results are there.
-func (c *call) await(ctx context.Context, l *asyncio.Loop) error {
+func (c *call) await(ctx context.Context, l *engine.Loop) error {
 	_, err := asyncio.ToThreadIn(ctx, sharedOf(l).limit, c.run)
 	if err == nil {
 		return nil
@@ -91,7 +92,7 @@ func (c *call) await(ctx context.Context, l *asyncio.Loop) error {
 
 // awaitEnd runs the call; if ctx ends, it does not begin or is told to stop, and has ended when awaitEnd returns.
 // Without an error the results are there.
-func (c *call) awaitEnd(ctx context.Context, l *asyncio.Loop) error {
+func (c *call) awaitEnd(ctx context.Context, l *engine.Loop) error {
 	_, err := asyncio.ToThreadIn(ctx, sharedOf(l).limit, c.run)
 	if err == nil {
 		return nil
@@ -106,7 +107,7 @@ func (c *call) awaitEnd(ctx context.Context, l *asyncio.Loop) error {
 		}
 		return err
 	}
-	end := asyncio.NewFuture[asyncio.None](l)
+	end := asyncio.NewFuture[asyncio.None](l.Face.(*asyncio.Loop))
 	c.wake = func() { _ = l.CallSoonThreadsafe(func() { _ = end.SetResult(asyncio.None{}) }) }
 	c.mu.Unlock()
 	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
@@ -131,7 +132,7 @@ type result[T any] struct {
 // look runs fn, which changes nothing, in a thread. If ctx ends, look returns its cause at once, and what fn returns
 // in the end is given to drop, if there is one.
 func look[T any](
-	ctx context.Context, l *asyncio.Loop, op, name string, fn func(gone func() bool) (T, error), drop func(T),
+	ctx context.Context, l *engine.Loop, op, name string, fn func(gone func() bool) (T, error), drop func(T),
 ) (T, error) {
 	var r result[T]
 	c := &call{fn: func(c *call) {
@@ -150,7 +151,7 @@ func look[T any](
 // change runs fn, which changes something, in a thread. If ctx ends, fn does not begin, or stop tells it to end with
 // errStopped, and change waits for that.
 func change[T any](
-	ctx context.Context, l *asyncio.Loop, op, name string, fn func(stop func() bool) (T, error),
+	ctx context.Context, l *engine.Loop, op, name string, fn func(stop func() bool) (T, error),
 ) (T, error) {
 	var r result[T]
 	c := &call{fn: func(c *call) {
@@ -170,12 +171,12 @@ func change[T any](
 }
 
 // loopOf returns the loop on which the caller runs, or an error if ctx is not the running task's.
-func loopOf(ctx context.Context) (*asyncio.Loop, error) {
+func loopOf(ctx context.Context) (*engine.Loop, error) {
 	if asyncio.CurrentTask(ctx) == nil {
-		var none asyncio.WaitQueue
+		var none engine.WaitQueue
 		return nil, none.Wait(ctx, nil) // which knows what is wrong
 	}
-	return asyncio.RunningLoop(ctx), nil
+	return engine.MustLoopOf("aiofile", ctx), nil
 }
 
 // lookup is look for a function that takes a context.
@@ -199,7 +200,7 @@ func alter[T any](ctx context.Context, op, name string, fn func(stop func() bool
 }
 
 // lookFrom is look in a coroutine; on a goroutine that is not the loop's, fn runs right here.
-func lookFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T, error) {
+func lookFrom[T any](l *engine.Loop, op, name string, fn func() (T, error)) (T, error) {
 	ctx := l.CurrentContext()
 	if ctx == nil {
 		return plainly(l, op, name, fn)
@@ -208,7 +209,7 @@ func lookFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T,
 }
 
 // changeFrom is change in a coroutine, in one step; on a goroutine that is not the loop's, fn runs right here.
-func changeFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T, error) {
+func changeFrom[T any](l *engine.Loop, op, name string, fn func() (T, error)) (T, error) {
 	ctx := l.CurrentContext()
 	if ctx == nil {
 		return plainly(l, op, name, fn)
@@ -217,8 +218,8 @@ func changeFrom[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (
 }
 
 // plainly runs fn right here, but not in a callback of the loop.
-func plainly[T any](l *asyncio.Loop, op, name string, fn func() (T, error)) (T, error) {
-	if l.OnLoop() {
+func plainly[T any](l *engine.Loop, op, name string, fn func() (T, error)) (T, error) {
+	if l.On() {
 		var zero T
 		return zero, pathError(op, name, ErrWouldWait)
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ReadDir reads a directory and returns its entries, sorted by name, as os.ReadDir does: with an error, those that it
@@ -23,7 +23,7 @@ func ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
 	return readDir(ctx, l, name)
 }
 
-func readDir(ctx context.Context, l *asyncio.Loop, name string) ([]fs.DirEntry, error) {
+func readDir(ctx context.Context, l *engine.Loop, name string) ([]fs.DirEntry, error) {
 	return look(ctx, l, "readdir", name, func(gone func() bool) ([]fs.DirEntry, error) {
 		f, err := os.Open(name)
 		if err != nil {
@@ -57,7 +57,7 @@ func readBatches(f *os.File, gone func() bool) ([]fs.DirEntry, error) {
 // entry is a fs.DirEntry whose Info may wait.
 type entry struct {
 	fs.DirEntry
-	loop *asyncio.Loop
+	loop *engine.Loop
 }
 
 // Info describes the file, which it asks the system for: in a thread, if a coroutine calls.
@@ -69,7 +69,7 @@ func (e *entry) Info() (fs.FileInfo, error) {
 func (e *entry) String() string { return fs.FormatDirEntry(e.DirEntry) }
 
 // awaited lets the Info of entries be awaited. It changes the slice.
-func awaited(l *asyncio.Loop, entries []fs.DirEntry) []fs.DirEntry {
+func awaited(l *engine.Loop, entries []fs.DirEntry) []fs.DirEntry {
 	wrapped := make([]entry, len(entries))
 	for i, e := range entries {
 		wrapped[i] = entry{e, l}

@@ -3,7 +3,7 @@ package aiofile
 import (
 	"context"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Hold keeps the position for itself, so that a call that needs it is kept waiting in its thread.
@@ -20,7 +20,7 @@ const OnLoop = onLoop
 
 // Change is what all calls are made by that change something.
 func Change(ctx context.Context, fn func(stop func() bool) (int, error)) (int, error) {
-	return change(ctx, asyncio.RunningLoop(ctx), "change", "file", fn)
+	return change(ctx, engine.MustLoopOf("test", ctx), "change", "file", fn)
 }
 
 // ErrStopped is what its fn returns when it was told to stop.

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A File is an open file of a loop: what *os.File is elsewhere. See the package's documentation for what its methods
@@ -19,7 +20,7 @@ import (
 // in the order of their coming, and a cancelled Read does not move it. On what has no positions, as FIFOs and
 // terminals, a cancelled Read loses what comes next: open those as a pipe.
 type File struct {
-	loop   *asyncio.Loop
+	loop   *engine.Loop
 	os     *os.File
 	placed bool // has positions
 	append bool // writes at its end
@@ -99,11 +100,11 @@ func removeDropped(o opened) {
 }
 
 // adopt makes a File. It may be called on any goroutine.
-func adopt(l *asyncio.Loop, o opened, appends bool) (*File, error) {
+func adopt(l *engine.Loop, o opened, appends bool) (*File, error) {
 	f := &File{loop: l, os: o.File, append: appends}
 	f.placed = o.mode.IsRegular() || o.mode&fs.ModeDevice != 0 && o.mode&fs.ModeCharDevice == 0
 	f.cache.init(o.File, f.placed)
-	if l.OnLoop() {
+	if l.On() {
 		f.remove = l.AddCloser(closer{f})
 		return f, nil
 	}
@@ -142,7 +143,7 @@ func (f *File) Close() error {
 	}
 	ctx := f.loop.CurrentContext()
 	if ctx == nil {
-		if !f.loop.OnLoop() {
+		if !f.loop.On() {
 			_ = f.loop.CallSoonThreadsafe(f.forget) // if the loop has ended, it has forgotten already
 		} else {
 			f.forget()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 func TestFile_readOnTheLoop_isAReaderAsIotestWantsIt(t *testing.T) {
@@ -249,8 +250,8 @@ func TestFile_doneContext_refusesEveryCall(t *testing.T) {
 	onLoop(t, func(ctx context.Context) error {
 		f := opened(t, ctx, name, os.O_RDWR)
 		err := cancelled(ctx, func(ctx context.Context) error {
-			var never asyncio.WaitQueue
-			_ = never.WaitIO(ctx, nothing{})
+			var never lowlevel.WaitQueue
+			_ = never.WaitOutside(ctx, nothing{})
 			for op, call := range map[string]func() error{
 				"Read":     func() error { _, err := f.Read(make([]byte, 1)); return err },
 				"ReadAt":   func() error { _, err := f.ReadAt(make([]byte, 1), 0); return err },

@@ -7,7 +7,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // DirFS returns the tree of files below a directory as an fs.FS whose calls are awaited; see [FS]. What it opens is a
@@ -24,11 +24,11 @@ func FS(ctx context.Context, fsys fs.FS) fs.FS {
 	if fsys == nil {
 		panic("aiofile: FS: the fs.FS is nil")
 	}
-	return &threadFS{asyncio.RunningLoop(ctx), fsys}
+	return &threadFS{engine.MustLoopOf("aiofile", ctx), fsys}
 }
 
 type threadFS struct {
-	loop *asyncio.Loop
+	loop *engine.Loop
 	fs   fs.FS
 }
 
@@ -101,7 +101,7 @@ func (t *threadFS) Sub(dir string) (fs.FS, error) {
 
 // threadFile is a file of any fs.FS. It is one call's at a time.
 type threadFile struct {
-	loop *asyncio.Loop
+	loop *engine.Loop
 	name string
 	file fs.File
 	mu   sync.Mutex // locked in threads

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -23,7 +24,7 @@ type shared struct {
 // it is still in use.
 var loops sync.Map // poller.Poller -> *shared
 
-func sharedOf(l *asyncio.Loop) *shared {
+func sharedOf(l *engine.Loop) *shared {
 	if s, ok := loops.Load(l.Poller()); ok {
 		return s.(*shared)
 	}
@@ -46,5 +47,5 @@ func SetThreadLimit(ctx context.Context, n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("aiofile: SetThreadLimit: the limit is %d; it must be at least 1", n))
 	}
-	sharedOf(asyncio.RunningLoop(ctx)).limit = asyncio.NewThreadLimiter(n)
+	sharedOf(engine.MustLoopOf("aiofile", ctx)).limit = asyncio.NewThreadLimiter(n)
 }

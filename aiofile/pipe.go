@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -25,15 +26,15 @@ import (
 // Errors are an *fs.PathError with the file's name, as those of package os. A Write to a pipe that nobody reads any
 // more is syscall.EPIPE, also on standard output, where package os would end the program by SIGPIPE.
 type Pipe struct {
-	loop *asyncio.Loop
+	loop *engine.Loop
 	name string
 	dev  device
 
 	closed           atomic.Bool
 	terminal         bool
-	streak           int32             // calls since one had to wait; the loop's
-	readers, writers asyncio.WaitQueue // the loop's
-	sending          worlds.Lock       // whose turn it is to write, in either world
+	streak           int32            // calls since one had to wait; the loop's
+	readers, writers engine.WaitQueue // the loop's
+	sending          worlds.Lock      // whose turn it is to write, in either world
 	in, out          worlds.Deadline
 	remove           func() // from what the loop closes at its end
 }
@@ -159,7 +160,7 @@ func (p *Pipe) tryRead(ctx context.Context, b []byte) (int, error) {
 }
 
 // may reports why the next step of a Read or Write may not be taken.
-func (p *Pipe) may(ctx context.Context, q *asyncio.WaitQueue, d *worlds.Deadline) error {
+func (p *Pipe) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline) error {
 	if p.closed.Load() {
 		return fs.ErrClosed
 	}
@@ -230,18 +231,18 @@ func (p *Pipe) Close() error {
 	if p.closed.Swap(true) {
 		return p.fail("close", fs.ErrClosed)
 	}
-	if p.loop.OnLoop() {
+	if p.loop.On() {
 		p.dev.Close()
 	}
 	err := p.fail("close", p.dev.Abort())
-	if p.loop.OnLoop() || p.loop.CallSoonThreadsafe(p.shut) != nil {
+	if p.loop.On() || p.loop.CallSoonThreadsafe(p.shut) != nil {
 		p.shut() // the second is a loop that has ended, so that nobody else does
 	}
 	return err
 }
 
 func (p *Pipe) shut() {
-	if p.loop.OnLoop() {
+	if p.loop.On() {
 		p.remove()
 		p.in.Stop()
 		p.out.Stop()

@@ -11,7 +11,7 @@ import (
 // the loop nothing may block, so there each call has one try.
 
 func (p *Pipe) readForeign(b []byte) (int, error) {
-	onLoop := p.loop.OnLoop()
+	onLoop := p.loop.On()
 	switch {
 	case p.closed.Load():
 		return 0, p.fail("read", fs.ErrClosed)
@@ -31,7 +31,7 @@ func (p *Pipe) readForeign(b []byte) (int, error) {
 }
 
 func (p *Pipe) writeForeign(b []byte) (int, error) {
-	if p.loop.OnLoop() {
+	if p.loop.On() {
 		return p.writeInCallback(b)
 	}
 	p.sending.AcquireForeign()

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"os"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // newPolled is not called where doesNotBlock is always false.
-func newPolled(*asyncio.Loop, *os.File, poller.Owner) (device, error) {
+func newPolled(*engine.Loop, *os.File, poller.Owner) (device, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -28,7 +28,7 @@ type polled struct {
 }
 
 // newPolled works on a duplicate of f.
-func newPolled(l *asyncio.Loop, f *os.File, o poller.Owner) (device, error) {
+func newPolled(l *engine.Loop, f *os.File, o poller.Owner) (device, error) {
 	fd := -1
 	err := withDescriptor(f, func(old int) (err error) {
 		fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0)

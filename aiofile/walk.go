@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A WalkEntry is a file or directory that WalkDir has come to. Its Info is awaited.
@@ -57,7 +58,7 @@ func WalkDir(ctx context.Context, root string) iter.Seq2[*WalkEntry, error] {
 // walker is one walk.
 type walker struct {
 	ctx   context.Context
-	loop  *asyncio.Loop
+	loop  *engine.Loop
 	yield func(*WalkEntry, error) bool
 	steps int
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 func TestReadFile_returnsWhatOsReadFileDoes(t *testing.T) {
@@ -133,8 +134,8 @@ func TestWriteFile_cancelledBefore_doesNothing(t *testing.T) {
 	dir := t.TempDir()
 	onLoop(t, func(ctx context.Context) error {
 		task := asyncio.Go(ctx, func(ctx context.Context) error {
-			var never asyncio.WaitQueue
-			_ = never.WaitIO(ctx, nothing{})
+			var never lowlevel.WaitQueue
+			_ = never.WaitOutside(ctx, nothing{})
 			name := filepath.Join(dir, "file")
 			for op, err := range map[string]error{
 				"WriteFile":  aiofile.WriteFile(ctx, name, nil, 0o600),

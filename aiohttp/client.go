@@ -6,7 +6,7 @@ import (
 	"net/http/cookiejar"
 	"sync"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"golang.org/x/net/publicsuffix"
 )
 
@@ -44,16 +44,16 @@ var shared sharedClients
 
 type sharedClients struct {
 	mu      sync.Mutex
-	clients map[*asyncio.Loop]*http.Client
+	clients map[*engine.Loop]*http.Client
 }
 
-func (s *sharedClients) client(loop *asyncio.Loop) *http.Client {
+func (s *sharedClients) client(loop *engine.Loop) *http.Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.clients[loop]
 	if c == nil {
 		if s.clients == nil {
-			s.clients = map[*asyncio.Loop]*http.Client{}
+			s.clients = map[*engine.Loop]*http.Client{}
 		}
 		c = &http.Client{Transport: NewTransport()}
 		s.clients[loop] = c
@@ -65,7 +65,7 @@ func (s *sharedClients) client(loop *asyncio.Loop) *http.Client {
 // sharedClient forgets a loop's client at the loop's end.
 type sharedClient struct {
 	of   *sharedClients
-	loop *asyncio.Loop
+	loop *engine.Loop
 }
 
 func (c sharedClient) Close() error {

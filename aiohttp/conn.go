@@ -277,7 +277,7 @@ func (c *conn) attachBody(resp *http.Response, req *http.Request, frame framing,
 
 // finish ends the exchange, on any goroutine.
 func (c *conn) finish(reusable bool) {
-	if loop := c.pool.loop; !loop.OnLoop() {
+	if loop := c.pool.loop; !loop.On() {
 		if loop.CallSoonThreadsafe(func() { c.finish(reusable) }) != nil {
 			c.nc.Close() // the loop has ended
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/leakcheck"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -54,7 +55,7 @@ func dialInThread(ctx context.Context, network, addr string) (net.Conn, error) {
 }
 
 func (c *threadConn) Read(p []byte) (int, error) {
-	ctx := c.loop.CurrentContext()
+	ctx := lowlevel.CurrentContext(c.loop)
 	if ctx == nil {
 		return c.Conn.Read(p)
 	}
@@ -62,7 +63,7 @@ func (c *threadConn) Read(p []byte) (int, error) {
 }
 
 func (c *threadConn) Write(p []byte) (int, error) {
-	ctx := c.loop.CurrentContext()
+	ctx := lowlevel.CurrentContext(c.loop)
 	if ctx == nil {
 		return c.Conn.Write(p)
 	}

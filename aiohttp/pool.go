@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // The pool keeps connections for later requests and bounds how many there are.
@@ -35,19 +36,19 @@ type host struct {
 
 type pool struct {
 	t       *Transport
-	loop    *asyncio.Loop
+	loop    *engine.Loop
 	ended   bool // with the loop; nothing is kept from then on
 	hosts   map[hostKey]*host
 	conns   map[*conn]struct{}
 	idle    idleList
-	open    int               // connections, made or being made
-	line    asyncio.WaitQueue // of tasks that wait for room to make one
-	waiting int               // tasks in it, or at a gate
-	expiry  asyncio.Timer     // of the connection that is idle longest
+	open    int              // connections, made or being made
+	line    engine.WaitQueue // of tasks that wait for room to make one
+	waiting int              // tasks in it, or at a gate
+	expiry  engine.Timer     // of the connection that is idle longest
 	spare   []*buffers
 }
 
-func newPool(t *Transport, loop *asyncio.Loop) *pool {
+func newPool(t *Transport, loop *engine.Loop) *pool {
 	p := &pool{t: t, loop: loop, hosts: map[hostKey]*host{}, conns: map[*conn]struct{}{}}
 	p.expiry.Init(loop, p.expire)
 	return p
@@ -264,7 +265,7 @@ func (p *pool) keep(c *conn) {
 		p.discard(p.idle.first)
 	}
 	if t.IdleConnTimeout > 0 && !p.expiry.Active() && p.idle.first != nil {
-		p.expiry.ResetAt(p.idle.first.idleSince + t.IdleConnTimeout)
+		p.expiry.Arm(p.idle.first.idleSince + t.IdleConnTimeout)
 	}
 	if c.isIdle {
 		p.watch(c)
@@ -276,7 +277,7 @@ func (p *pool) expire() {
 	now := p.loop.Time()
 	for c := p.idle.first; c != nil; c = p.idle.first {
 		if end := c.idleSince + p.t.IdleConnTimeout; end > now {
-			p.expiry.ResetAt(end)
+			p.expiry.Arm(end)
 			return
 		}
 		p.discard(c)

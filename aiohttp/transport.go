@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Transport is an [http.RoundTripper] for an [http.Client] that is used in
@@ -200,18 +201,18 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 }
 
 // runningLoop is asyncio.RunningLoop with an error in the place of a panic.
-func runningLoop(ctx context.Context) (loop *asyncio.Loop, err error) {
+func runningLoop(ctx context.Context) (loop *engine.Loop, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("aiohttp: a Transport's first request needs a coroutine and its context: %v", p)
 		}
 	}()
-	return asyncio.RunningLoop(ctx), nil
+	return engine.MustLoopOf("aiohttp", ctx), nil
 }
 
 // within runs fn in a block that ends with ctx. If ctx is not the running task's,
 // it also ends with the block that the task is in. fn gets its block's context.
-func within(loop *asyncio.Loop, ctx context.Context, fn func(context.Context) error) error {
+func within(loop *engine.Loop, ctx context.Context, fn func(context.Context) error) error {
 	block := loop.CurrentContext()
 	if same(ctx, block) || ctx == context.Background() || ctx == context.TODO() {
 		return fn(block)
@@ -233,7 +234,7 @@ func same(a, b context.Context) bool { return reflect.ValueOf(b).Comparable() &&
 
 // withinBoth is within for a context that is not the running task's: one that
 // comes from context.Background, or from another task.
-func withinBoth(loop *asyncio.Loop, block, ctx context.Context, fn func(context.Context) error) error {
+func withinBoth(loop *engine.Loop, block, ctx context.Context, fn func(context.Context) error) error {
 	both, cancel := asyncio.WithCancel(block)
 	defer cancel(nil)
 	if ctx.Err() != nil {
@@ -251,7 +252,7 @@ func (t *Transport) CloseIdleConnections() {
 	p := t.pool.Load()
 	switch {
 	case p == nil:
-	case p.loop.OnLoop():
+	case p.loop.On():
 		p.closeIdle()
 	default:
 		p.loop.CallSoonThreadsafe(p.closeIdle)

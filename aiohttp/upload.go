@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // An upload is a task that sends a request's body while the response is waited
@@ -85,7 +86,7 @@ func (u *upload) failed() bool { return u != nil && u.done && !u.halt && u.err !
 const uploadGrace = 50 * time.Millisecond
 
 // awaitEnd calls then when the sending has ended, or has to.
-func (u *upload) awaitEnd(loop *asyncio.Loop, then func()) {
+func (u *upload) awaitEnd(loop *engine.Loop, then func()) {
 	timer := loop.CallLater(uploadGrace, func() {
 		u.then = nil
 		u.stop()
@@ -111,7 +112,7 @@ type heldBody struct {
 	send  func()
 	sent  bool
 	close func()
-	timer *asyncio.Timer
+	timer *engine.Timer
 }
 
 func (c *conn) holdBody(req *http.Request, trace *httptrace.ClientTrace) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // The server does not know of Expect: after a while it gets the body unasked.
@@ -74,7 +75,7 @@ func TestUpload_goesOnWhileTheResponseIsRead(t *testing.T) {
 				defer cancel()
 				say := asyncio.NewQueue[string](0)
 				body := readerFunc(func(p []byte) (int, error) {
-					line, err := say.Get(asyncio.RunningLoop(ctx).CurrentContext())
+					line, err := say.Get(lowlevel.CurrentContext(asyncio.RunningLoop(ctx)))
 					if err != nil || line == "" {
 						return 0, io.EOF
 					}
@@ -121,7 +122,7 @@ func TestUpload_failsWhileTheResponseIsRead_failsTheBody(t *testing.T) {
 		var fail asyncio.Event
 		broken := errors.New("broken")
 		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, readerFunc(func([]byte) (int, error) {
-			fail.Wait(asyncio.RunningLoop(ctx).CurrentContext())
+			fail.Wait(lowlevel.CurrentContext(asyncio.RunningLoop(ctx)))
 			return 0, broken
 		}))
 		resp, err := tr.RoundTrip(req)
@@ -152,7 +153,7 @@ func TestUpload_responseClosed_ends(t *testing.T) {
 	onLoop(t, func(ctx context.Context) {
 		tr := testTransport()
 		body := &closeCounter{Reader: readerFunc(func(p []byte) (int, error) {
-			return 1, asyncio.Sleep(asyncio.RunningLoop(ctx).CurrentContext(), time.Hour)
+			return 1, asyncio.Sleep(lowlevel.CurrentContext(asyncio.RunningLoop(ctx)), time.Hour)
 		})}
 		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, body)
 		resp, err := tr.RoundTrip(req)
@@ -185,7 +186,7 @@ func TestUpload_responseEndsFirst_keepsTheConnection(t *testing.T) {
 				var last asyncio.Event
 				sent := false
 				req, _ := http.NewRequestWithContext(ctx, "POST", p.url(), readerFunc(func(p []byte) (int, error) {
-					if err := last.Wait(asyncio.RunningLoop(ctx).CurrentContext()); err != nil || sent {
+					if err := last.Wait(lowlevel.CurrentContext(asyncio.RunningLoop(ctx))); err != nil || sent {
 						return 0, cmp.Or(err, io.EOF)
 					}
 					sent = true

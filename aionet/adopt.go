@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Adopt makes a Conn of the running loop of a connection that came from elsewhere (asyncio's connect_accepted_socket, and
@@ -15,7 +15,7 @@ import (
 //
 // Nothing may be under way on it, nor may data have been read into a buffer.
 func Adopt(ctx context.Context, from io.Closer) (*Conn, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	if err := adoptable("Adopt", from); err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func Adopt(ctx context.Context, from io.Closer) (*Conn, error) {
 // *net.UnixListener, or an *os.File of a listening stream socket. It takes it over as [Adopt] does. A Unix socket's file
 // is removed in the end, unless [WithUnlink] says otherwise; other options have no effect.
 func AdoptListener(ctx context.Context, from io.Closer, opts ...Option) (*Listener, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	if err := adoptable("AdoptListener", from); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func adoptable(call string, from io.Closer) error {
 //
 // When one that shares its port is closed, connections that it has not accepted yet are reset.
 func (ln *Listener) Clone(ctx context.Context) (*Listener, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	if ln.closed.Load() {
 		return nil, ln.fail("clone", errClosed)
 	}
@@ -71,7 +71,7 @@ func (ln *Listener) Clone(ctx context.Context) (*Listener, error) {
 	return clone, nil
 }
 
-func (ln *Listener) cloneOn(l *asyncio.Loop) (*Listener, error) {
+func (ln *Listener) cloneOn(l *engine.Loop) (*Listener, error) {
 	if ln.made.ReusePort {
 		s, err := l.Poller().Listen(ln.network, ln.Addr().String(), &ln.made)
 		if err != nil {

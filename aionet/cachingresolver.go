@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A CachingResolver remembers the answers of another resolver, on the loop's clock, for a time that you choose: Go's
@@ -61,7 +62,7 @@ func NewCachingResolver(r Resolver, ttl, negativeTTL time.Duration, size int) *C
 // somebody else waits for it.
 func (c *CachingResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	q := question{network, strings.ToLower(host)}
-	now := asyncio.RunningLoop(ctx).Time()
+	now := engine.MustLoopOf("aionet", ctx).Time()
 	if a := c.find(q, now); a != nil {
 		return slices.Clone(a.ips), a.err
 	}
@@ -113,7 +114,7 @@ func (c *CachingResolver) ask(ctx context.Context, q question) *sharedLookup {
 		ips, err := c.resolver.LookupNetIP(ctx, q.network, q.host)
 		a := &answer{question: q, ips: ips, err: err}
 		if ctx.Err() == nil {
-			c.keep(a, asyncio.RunningLoop(ctx).Time())
+			c.keep(a, engine.MustLoopOf("aionet", ctx).Time())
 		}
 		return a, nil
 	}, asyncio.Name("look up "+q.host))

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -20,13 +21,13 @@ import (
 // [ErrWouldWait].
 type Conn struct {
 	// What each Read and Write touches comes first, for the processor's cache.
-	loop             *asyncio.Loop
+	loop             *engine.Loop
 	sock             poller.Socket
 	closed           atomic.Bool
-	streak           int32             // calls since one had to wait; the loop's
-	readers, writers asyncio.WaitQueue // the loop's
-	sending          worlds.Lock       // whose turn it is to write, in either world
-	in, out          worlds.Deadline   // the loop's
+	streak           int32            // calls since one had to wait; the loop's
+	readers, writers engine.WaitQueue // the loop's
+	sending          worlds.Lock      // whose turn it is to write, in either world
+	in, out          worlds.Deadline  // the loop's
 
 	onReadable func()      // at most once; the loop's
 	over       *writeQueue // what sends for the TLS over this, if there is one; the loop's
@@ -38,10 +39,10 @@ type Conn struct {
 const fairness = 64
 
 // newConn takes over the socket. It may be called on any goroutine.
-func newConn(l *asyncio.Loop, network string, s poller.Socket) (*Conn, error) {
+func newConn(l *engine.Loop, network string, s poller.Socket) (*Conn, error) {
 	c := &Conn{loop: l, sock: s, network: network}
 	s.SetOwner(c)
-	if l.OnLoop() {
+	if l.On() {
 		c.remove = l.AddCloser(closer{c})
 		return c, nil
 	}
@@ -120,7 +121,7 @@ func (c *Conn) tryRead(ctx context.Context, p []byte) (int, error) {
 }
 
 // may reports why the next step of a Read or Write may not be taken.
-func (c *Conn) may(ctx context.Context, q *asyncio.WaitQueue, d *worlds.Deadline) error {
+func (c *Conn) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline) error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
@@ -198,7 +199,7 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return c.fail("close", net.ErrClosed)
 	}
-	if c.loop.OnLoop() {
+	if c.loop.On() {
 		return c.fail("close", c.shut())
 	}
 	c.sock.Abort()

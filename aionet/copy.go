@@ -118,7 +118,7 @@ func fileOf(r io.Reader) (f poller.File, n int64, ok bool) {
 func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 	ctx := c.loop.CurrentContext()
 	if ctx == nil {
-		if c.loop.OnLoop() {
+		if c.loop.On() {
 			return 0, c.fail("write", ErrWouldWait)
 		}
 		c.sending.AcquireForeign()

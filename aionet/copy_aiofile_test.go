@@ -14,6 +14,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // openOfSize returns a file of the loop and what is in it.
@@ -95,7 +96,7 @@ func TestTransport_SendFile_ofAFileOfTheLoopOrAnythingElse(t *testing.T) {
 		tr, peer := attach(t, ctx, network, &recorder{})
 		reading := asyncio.CreateTask(ctx, func(context.Context) ([]byte, error) { return io.ReadAll(peer) })
 		var opts []aionet.SendFileOption
-		if asyncio.RunningLoop(ctx).Poller().Name() == "epoll" {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() == "epoll" {
 			opts = append(opts, aionet.WithoutFallback()) // it fails where sendfile is not used
 		}
 		n, err := tr.SendFile(ctx, f, 1000, math.MaxInt64, opts...)

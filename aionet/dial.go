@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -23,7 +24,7 @@ import (
 //
 // Dial waits, and is ended by ctx; nothing is left open then. It has no time limit of its own: use asyncio.Timeout.
 func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	o := optionsOf(opts)
 	if o.ReusePort {
 		return nil, fmt.Errorf("aionet: dial %s %s: WithReusePort is for Listen", network, address)
@@ -106,7 +107,7 @@ func (n name) Network() string { return n.network }
 func (n name) String() string  { return n.address }
 
 type dialer struct {
-	loop    *asyncio.Loop
+	loop    *engine.Loop
 	network string
 	options *options
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // What is promised of transports, besides: ConnectionMade once and first, EOFReceived at most once, ConnectionLost once
@@ -87,14 +88,14 @@ type speaker struct {
 	r     *rand.Rand
 	limit time.Duration
 	late  *asyncio.Timer
-	ended asyncio.WaitQueue
+	ended lowlevel.WaitQueue
 
 	notReading, notWriting, wroteAll, eof, closed, lost bool
 }
 
 func (s *speaker) waitLost(ctx context.Context) error {
 	for !s.lost {
-		if err := s.ended.WaitIO(ctx, never2{}); err != nil {
+		if err := s.ended.WaitOutside(ctx, never2{}); err != nil {
 			return err
 		}
 	}

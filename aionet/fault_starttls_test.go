@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // What is promised of StartTLS in the middle, besides: an end that has TLS while the other could not get it learns that,
@@ -206,7 +207,7 @@ func (upgradedProtocols) call(ctx context.Context, v *conversation, k *talker, a
 		}
 		p.t.Write([]byte(v.ask()))
 		for !p.answered && !p.lost {
-			if err := p.changed.WaitIO(ctx, never2{}); err != nil {
+			if err := p.changed.WaitOutside(ctx, never2{}); err != nil {
 				p.t.Abort()
 				return err
 			}
@@ -234,7 +235,7 @@ type plainSpeaker struct {
 	then           func(p *plainSpeaker)
 	answered, lost bool
 	err            error
-	changed        asyncio.WaitQueue
+	changed        lowlevel.WaitQueue
 }
 
 func (p *plainSpeaker) ConnectionMade(t aionet.Transport) { p.t = t }

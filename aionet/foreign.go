@@ -8,7 +8,7 @@ import (
 // loop. In a callback of the loop nothing may block, so there each call has one try.
 
 func (c *Conn) readForeign(p []byte) (n int, err error) {
-	if c.loop.OnLoop() {
+	if c.loop.On() {
 		return c.readInCallback(p)
 	}
 	if c.closed.Load() {
@@ -31,7 +31,7 @@ func (c *Conn) writeForeign(p []byte) (int, error) {
 }
 
 func (c *Conn) writevForeign(v *vector) (done int, err error) {
-	if c.loop.OnLoop() {
+	if c.loop.On() {
 		return c.writeInCallback(v)
 	}
 	c.sending.AcquireForeign()

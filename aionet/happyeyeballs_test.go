@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // known is a resolver that knows these addresses of each name.
@@ -75,7 +76,7 @@ func hangsAnd(t *testing.T, ctx context.Context) (port string, ln *aionet.Listen
 }
 
 // sockets counts what the poller watches.
-func sockets(ctx context.Context) int { return asyncio.RunningLoop(ctx).Poller().Len() }
+func sockets(ctx context.Context) int { return engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Len() }
 
 // conformance: net-connect-01
 func TestDial_firstAddressHangs_theNextIsTriedAfterItsHeadStart(t *testing.T) {
@@ -186,7 +187,7 @@ func TestDial_allHang_theTimeoutIsTheError(t *testing.T) {
 		if !errors.As(err, &timeout) || !strings.HasPrefix(err.Error(), "aionet: dial tcp name.test:") {
 			t.Errorf("Dial = %v", err)
 		}
-		if asyncio.RunningLoop(ctx).Poller().Name() != "portable" && sockets(ctx) != before {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() != "portable" && sockets(ctx) != before {
 			t.Errorf("%d sockets are left, %d were there before", sockets(ctx), before)
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -24,7 +25,7 @@ type hub struct {
 // hubs are found by their loop's poller, since holding a Loop here would tell it that it is still in use.
 var hubs sync.Map // poller.Poller -> *hub
 
-func hubOf(l *asyncio.Loop) *hub {
+func hubOf(l *engine.Loop) *hub {
 	p := l.Poller()
 	if h, ok := hubs.Load(p); ok {
 		return h.(*hub)

@@ -10,12 +10,13 @@ import (
 	"sync/atomic"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // A Listener waits for connections. It is a net.Listener, on its loop and on other goroutines.
 type Listener struct {
-	loop      *asyncio.Loop
+	loop      *engine.Loop
 	sock      poller.Socket
 	network   string
 	tls       *tls.Config // nil: plain
@@ -24,8 +25,8 @@ type Listener struct {
 	name      string
 	remove    func()
 	closed    atomic.Bool
-	acceptors asyncio.WaitQueue // the loop's
-	streak    int               // connections since one had to be waited for
+	acceptors engine.WaitQueue // the loop's
+	streak    int              // connections since one had to be waited for
 }
 
 // Listen opens a listener at address: "host:port", "host:0" (the system chooses) or ":port" (all interfaces, IPv4 and
@@ -38,7 +39,7 @@ type Listener struct {
 //
 // It waits to look up a name, and for the answer at a Unix socket; it is ended by ctx.
 func Listen(ctx context.Context, network, address string, opts ...Option) (*Listener, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	o := optionsOf(opts)
 	if err := o.secure.refuse(); err != nil {
 		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
@@ -53,7 +54,7 @@ func Listen(ctx context.Context, network, address string, opts ...Option) (*List
 	return newListener(l, network, s, o.Options), nil
 }
 
-func newListener(l *asyncio.Loop, network string, s poller.Socket, made poller.Options) *Listener {
+func newListener(l *engine.Loop, network string, s poller.Socket, made poller.Options) *Listener {
 	ln := &Listener{loop: l, sock: s, network: network, made: made}
 	s.SetOwner(ln)
 	ln.remove = l.AddCloser(listenerCloser{ln})
@@ -79,7 +80,7 @@ func ListenTLS(ctx context.Context, network, address string, config *tls.Config,
 	return ln, nil
 }
 
-func listen(ctx context.Context, l *asyncio.Loop, network, address string, o *options) (poller.Socket, error) {
+func listen(ctx context.Context, l *engine.Loop, network, address string, o *options) (poller.Socket, error) {
 	if o.Local != nil {
 		return nil, fmt.Errorf("WithLocalAddr is for Dial")
 	}
@@ -192,7 +193,7 @@ func (ln *Listener) acceptForeign() (*Conn, error) {
 	if ln.closed.Load() {
 		return nil, ln.fail("accept", errClosed)
 	}
-	if ln.loop.OnLoop() {
+	if ln.loop.On() {
 		return nil, ln.fail("accept", ErrWouldWait)
 	}
 	var s poller.Socket
@@ -228,7 +229,7 @@ func (ln *Listener) Close() error {
 	if ln.closed.Swap(true) {
 		return ln.fail("close", errClosed)
 	}
-	if ln.loop.OnLoop() {
+	if ln.loop.On() {
 		return ln.fail("close", ln.shut())
 	}
 	ln.sock.Abort()

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // portTries is how often a port that the system has chosen at one address may be taken at another.
@@ -38,7 +38,7 @@ func resolveAll(ctx context.Context, network string, addresses []string, opts []
 		return nil, fmt.Errorf("aionet: ListenAll: there is no address")
 	}
 	for _, address := range addresses {
-		found, err := resolve(ctx, asyncio.RunningLoop(ctx), optionsOf(opts).resolver, network, address)
+		found, err := resolve(ctx, engine.MustLoopOf("aionet", ctx), optionsOf(opts).resolver, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("aionet: %w", &net.OpError{Op: "listen", Net: network, Addr: name{network, address}, Err: err})
 		}

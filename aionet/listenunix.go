@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -26,7 +27,7 @@ func WithUnlink(on bool) Option { return func(o *options) { o.KeepFile = !on } }
 const answerLimit = time.Second
 
 // listenUnix replaces a socket's file that nobody listens at.
-func listenUnix(ctx context.Context, l *asyncio.Loop, path string, o *options) (poller.Socket, error) {
+func listenUnix(ctx context.Context, l *engine.Loop, path string, o *options) (poller.Socket, error) {
 	if o.ReusePort {
 		return nil, fmt.Errorf("WithReusePort is for TCP; Listener.Clone lets several loops share a Unix socket")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
 	"github.com/go-asyncio/asyncio/internal/leakcheck"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -69,8 +70,8 @@ func background(t testing.TB) *asyncio.Loop {
 	go func() {
 		ended <- asyncio.Run(ctx, func(ctx context.Context) error {
 			loops <- asyncio.RunningLoop(ctx)
-			var never asyncio.WaitQueue
-			_ = never.WaitIO(ctx, never2{})
+			var never lowlevel.WaitQueue
+			_ = never.WaitOutside(ctx, never2{})
 			return nil
 		})
 	}()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -37,7 +38,7 @@ type PacketConn struct {
 const Truncated = poller.MsgTrunc
 
 // newPacketConn takes c over, and closes it on error.
-func newPacketConn(l *asyncio.Loop, c poller.PacketConn) (*PacketConn, error) {
+func newPacketConn(l *engine.Loop, c poller.PacketConn) (*PacketConn, error) {
 	s, err := poller.Packet(l.Poller(), c)
 	if err != nil {
 		c.Close()
@@ -153,7 +154,7 @@ func (c *PacketConn) send(p, oob []byte, to poller.Dest) (int, error) {
 
 func nextPause(d time.Duration) time.Duration { return min(2*d, 20*time.Millisecond) }
 
-func (c *PacketConn) wait(ctx context.Context, m poller.Mode, q *asyncio.WaitQueue, what asyncio.Waitable) error {
+func (c *PacketConn) wait(ctx context.Context, m poller.Mode, q *engine.WaitQueue, what engine.Waitable) error {
 	c.conn.streak = 0
 	if err := c.sock.Arm(m); err != nil {
 		return err
@@ -166,7 +167,7 @@ func (c *PacketConn) recvForeign(p, oob []byte) (r poller.Received, err error) {
 	switch {
 	case c.conn.closed.Load():
 		err = errClosed
-	case !c.conn.loop.OnLoop():
+	case !c.conn.loop.On():
 		blocked := c.sock.BlockPacket(poller.Read, func(t poller.PacketTryer) bool {
 			r, err = t.Recv(p, oob)
 			return err != poller.ErrAgain
@@ -187,7 +188,7 @@ func (c *PacketConn) recvForeign(p, oob []byte) (r poller.Received, err error) {
 
 func (c *PacketConn) sendForeign(p, oob []byte, to poller.Dest) (int, error) {
 	err := c.trySendForeign(p, oob, to)
-	for pause := time.Millisecond; err == poller.ErrAgain && to.Name != "" && !c.conn.loop.OnLoop(); pause = nextPause(pause) {
+	for pause := time.Millisecond; err == poller.ErrAgain && to.Name != "" && !c.conn.loop.On(); pause = nextPause(pause) {
 		time.Sleep(pause)
 		err = c.trySendForeign(p, oob, to)
 	}
@@ -201,7 +202,7 @@ func (c *PacketConn) trySendForeign(p, oob []byte, to poller.Dest) (err error) {
 	switch {
 	case c.conn.closed.Load():
 		return errClosed
-	case !c.conn.loop.OnLoop():
+	case !c.conn.loop.On():
 		blocked := c.sock.BlockPacket(poller.Write, func(t poller.PacketTryer) bool {
 			err = t.Send(p, oob, to)
 			return err != poller.ErrAgain || to.Name != ""

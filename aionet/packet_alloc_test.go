@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 func TestPacketConn_udpPaths_allocateNothing(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		if asyncio.RunningLoop(ctx).Poller().Name() == "portable" {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() == "portable" {
 			t.Skip("the portable poller starts goroutines")
 		}
 		for _, network := range []string{"udp", "udp6"} {

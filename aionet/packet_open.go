@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -21,7 +22,7 @@ import (
 //
 // It waits only to look up a name, and is ended by ctx.
 func ListenPacket(ctx context.Context, network, address string, opts ...Option) (*PacketConn, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	c, err := listenPacket(ctx, l, network, address, optionsOf(opts))
 	if err != nil {
 		return nil, openError("listen", network, address, err)
@@ -29,7 +30,7 @@ func ListenPacket(ctx context.Context, network, address string, opts ...Option) 
 	return c, nil
 }
 
-func listenPacket(ctx context.Context, l *asyncio.Loop, network, address string, o *options) (*PacketConn, error) {
+func listenPacket(ctx context.Context, l *engine.Loop, network, address string, o *options) (*PacketConn, error) {
 	if o.Local != nil {
 		return nil, errors.New("WithLocalAddr is for DialPacket")
 	}
@@ -44,7 +45,7 @@ func listenPacket(ctx context.Context, l *asyncio.Loop, network, address string,
 }
 
 // bindPacket lets package net open the socket, so that addresses mean what they mean there.
-func bindPacket(ctx context.Context, l *asyncio.Loop, network string, at net.Addr, o *options) (*PacketConn, error) {
+func bindPacket(ctx context.Context, l *engine.Loop, network string, at net.Addr, o *options) (*PacketConn, error) {
 	lc := net.ListenConfig{Control: o.packetControl(network)}
 	c, err := lc.ListenPacket(context.Background(), network, at.String())
 	if u, ok := at.(*net.UnixAddr); ok && errors.Is(err, syscall.EADDRINUSE) && u.Name[0] != '@' {
@@ -84,7 +85,7 @@ func (o *options) packetControl(network string) func(_, _ string, rc syscall.Raw
 // It waits only to look up a name, and is ended by ctx.
 func DialPacket(ctx context.Context, network, address string, opts ...Option) (*PacketConn, error) {
 	o := optionsOf(opts)
-	d := &dialer{loop: asyncio.RunningLoop(ctx), network: network, options: o}
+	d := &dialer{loop: engine.MustLoopOf("aionet", ctx), network: network, options: o}
 	c, err := d.dialPacket(ctx, address)
 	if err != nil {
 		return nil, openError("dial", network, address, err)
@@ -159,7 +160,7 @@ func (d *dialer) broadcastTo(ctx context.Context, a, local net.Addr) (*PacketCon
 // datagrams (net.FilePacketConn makes one of a descriptor). It takes c over: nobody else may use it any more. On error c
 // is closed.
 func NewPacketConn(ctx context.Context, c net.PacketConn) (*PacketConn, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	switch c := c.(type) {
 	case *net.UDPConn:
 		if c != nil {
@@ -177,7 +178,7 @@ func NewPacketConn(ctx context.Context, c net.PacketConn) (*PacketConn, error) {
 	panic("aionet: NewPacketConn: nil connection")
 }
 
-func adoptPacket(l *asyncio.Loop, c poller.PacketConn) (*PacketConn, error) {
+func adoptPacket(l *engine.Loop, c poller.PacketConn) (*PacketConn, error) {
 	p, err := newPacketConn(l, c)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -34,13 +34,13 @@ type writeQueue struct {
 	closing bool
 	limit   time.Duration // how long a closed one goes on sending
 	until   time.Time     // closing: when to give up
-	linger  *asyncio.Timer
+	linger  *engine.Timer
 }
 
 func newWriteQueue(c *Conn) *writeQueue {
 	q := &writeQueue{Conn: c, limit: lingerLimit}
 	attach := func() { c.over = q }
-	if c.loop.OnLoop() {
+	if c.loop.On() {
 		attach()
 	} else {
 		_ = c.loop.CallSoonThreadsafe(attach) // a loop that has ended needs neither
@@ -79,7 +79,7 @@ func (q *writeQueue) Write(p []byte) (int, error) {
 	if q.err != nil {
 		return 0, q.fail("write", q.err)
 	}
-	if !q.loop.OnLoop() {
+	if !q.loop.On() {
 		q.writeForeignLocked(p)
 		return len(p), nil
 	}
@@ -218,7 +218,7 @@ func (q *writeQueue) Close() error {
 		return q.Conn.Close()
 	}
 	_ = q.SetReadDeadline(time.Unix(1, 0)) // Close ends reads at once
-	if q.loop.OnLoop() {
+	if q.loop.On() {
 		q.startLinger()
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -65,7 +65,7 @@ type relay struct {
 	until       time.Time // the write deadline, for goroutines; guarded by mu
 }
 
-func newRelay(l *asyncio.Loop, c net.Conn) *relay {
+func newRelay(l *engine.Loop, c net.Conn) *relay {
 	r := &relay{Conn: c, limit: lingerLimit}
 	r.init(l, c, queueRoom, queueRoom)
 	r.resumable = true
@@ -75,7 +75,7 @@ func newRelay(l *asyncio.Loop, c net.Conn) *relay {
 // Read lets crypto/tls go on after a read that was cancelled or late.
 func (r *relay) Read(p []byte) (int, error) {
 	ctx := r.loop.CurrentContext()
-	if ctx == nil && r.inHandshake() && !r.loop.OnLoop() {
+	if ctx == nil && r.inHandshake() && !r.loop.On() {
 		if err := r.flush(); err != nil { // in a handshake nobody else does, if the loop is held up
 			return 0, err
 		}

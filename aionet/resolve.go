@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -37,7 +38,7 @@ func ThreadResolver(r Resolver) Resolver {
 type threadResolver struct{ Resolver }
 
 func (t threadResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	return asyncio.ToThreadIn(ctx, lookupLimiter(asyncio.RunningLoop(ctx)), func() ([]netip.Addr, error) {
+	return asyncio.ToThreadIn(ctx, lookupLimiter(engine.MustLoopOf("aionet", ctx)), func() ([]netip.Addr, error) {
 		return t.Resolver.LookupNetIP(ctx, network, host)
 	})
 }
@@ -78,7 +79,7 @@ func LookupAddr(ctx context.Context, addr netip.Addr, opts ...Option) ([]string,
 	if !ok {
 		r = net.DefaultResolver
 	}
-	names, err := asyncio.ToThreadIn(ctx, lookupLimiter(asyncio.RunningLoop(ctx)), func() ([]string, error) {
+	names, err := asyncio.ToThreadIn(ctx, lookupLimiter(engine.MustLoopOf("aionet", ctx)), func() ([]string, error) {
 		return r.LookupAddr(ctx, addr.String())
 	})
 	if err != nil {
@@ -94,7 +95,7 @@ const lookupsAtOnce = 16
 // here would tell it that it is still in use.
 var lookups sync.Map // poller.Poller -> *asyncio.ThreadLimiter
 
-func lookupLimiter(l *asyncio.Loop) *asyncio.ThreadLimiter {
+func lookupLimiter(l *engine.Loop) *asyncio.ThreadLimiter {
 	p := l.Poller()
 	if t, ok := lookups.Load(p); ok {
 		return t.(*asyncio.ThreadLimiter)
@@ -113,7 +114,7 @@ func (f forget) Close() error {
 }
 
 // resolve returns the addresses of streams that address stands for, in the order in which they are to be tried.
-func resolve(ctx context.Context, l *asyncio.Loop, r Resolver, network, address string) ([]net.Addr, error) {
+func resolve(ctx context.Context, l *engine.Loop, r Resolver, network, address string) ([]net.Addr, error) {
 	switch network {
 	case "unix":
 		return []net.Addr{&net.UnixAddr{Name: address, Net: network}}, nil
@@ -126,7 +127,7 @@ func resolve(ctx context.Context, l *asyncio.Loop, r Resolver, network, address 
 }
 
 // resolvePacket is resolve for datagrams.
-func resolvePacket(ctx context.Context, l *asyncio.Loop, r Resolver, network, address string) ([]net.Addr, error) {
+func resolvePacket(ctx context.Context, l *engine.Loop, r Resolver, network, address string) ([]net.Addr, error) {
 	switch network {
 	case "unixgram":
 		return []net.Addr{&net.UnixAddr{Name: address, Net: network}}, nil
@@ -138,7 +139,7 @@ func resolvePacket(ctx context.Context, l *asyncio.Loop, r Resolver, network, ad
 	return nil, net.UnknownNetworkError(network)
 }
 
-func resolveIP(ctx context.Context, l *asyncio.Loop, r Resolver, network, address string) ([]net.Addr, error) {
+func resolveIP(ctx context.Context, l *engine.Loop, r Resolver, network, address string) ([]net.Addr, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -187,7 +188,7 @@ func lookup(ctx context.Context, r Resolver, network, host string) ([]netip.Addr
 	return ips, nil
 }
 
-func portOf(ctx context.Context, l *asyncio.Loop, network, service string) (uint16, error) {
+func portOf(ctx context.Context, l *engine.Loop, network, service string) (uint16, error) {
 	if service == "" {
 		return 0, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -30,15 +31,15 @@ type trier interface {
 // connection has no room by a task, which is there only as long as there is something to send. It is under Writer,
 // and under TLS over connections that are not ours. What is not said to be the loop's is for any goroutine.
 type sendQueue struct {
-	loop      *asyncio.Loop
+	loop      *engine.Loop
 	conn      io.WriteCloser
-	try       trier             // conn, if it is one
-	sending   worlds.Lock       // whose turn it is to write to conn
-	waiting   asyncio.WaitQueue // the loop's: for room, and for the end
-	late      worlds.Deadline   // the loop's: for who waits for room
-	soon      func()            // send; made once
-	resumable bool              // a write deadline that has passed may be moved on: it breaks nothing
-	linger    *asyncio.Timer    // the loop's: gives up a closed connection
+	try       trier            // conn, if it is one
+	sending   worlds.Lock      // whose turn it is to write to conn
+	waiting   engine.WaitQueue // the loop's: for room, and for the end
+	late      worlds.Deadline  // the loop's: for who waits for room
+	soon      func()           // send; made once
+	resumable bool             // a write deadline that has passed may be moved on: it breaks nothing
+	linger    *engine.Timer    // the loop's: gives up a closed connection
 
 	mu        sync.Mutex // guards all below
 	data      []byte     // to be sent, from head on
@@ -54,7 +55,7 @@ type sendQueue struct {
 	closed    bool
 }
 
-func (q *sendQueue) init(l *asyncio.Loop, conn io.WriteCloser, low, high int) {
+func (q *sendQueue) init(l *engine.Loop, conn io.WriteCloser, low, high int) {
 	q.loop, q.conn, q.low, q.high = l, conn, low, high
 	q.try, _ = conn.(trier)
 	q.soon = q.send
@@ -103,7 +104,7 @@ func (q *sendQueue) askLocked() {
 		return
 	}
 	q.asked = true
-	if q.loop.OnLoop() {
+	if q.loop.On() {
 		q.loop.CallSoon(q.soon)
 	} else if err := q.loop.CallSoonThreadsafe(q.soon); err != nil {
 		q.failLocked(err)
@@ -350,7 +351,7 @@ func (q *sendQueue) close(limit time.Duration) {
 			q.linger = q.loop.CallLater(limit, func() { q.cut(errLinger) })
 		}
 	}
-	if q.loop.OnLoop() {
+	if q.loop.On() {
 		end()
 	} else if q.loop.CallSoonThreadsafe(end) != nil {
 		_ = q.conn.Close() // the loop has ended: nobody is left to send the rest

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -42,7 +43,7 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 // A Server belongs to its loop: its methods panic elsewhere. The memory of one connection is that of a task and its
 // Conn, or that of a Transport.
 type Server struct {
-	loop       *asyncio.Loop
+	loop       *engine.Loop
 	ctx        context.Context // below it Start's task runs
 	drain      time.Duration
 	abortAfter time.Duration
@@ -60,8 +61,8 @@ type Server struct {
 	serving       context.Context
 	stopAccepting context.CancelCauseFunc
 	stopServing   context.CancelCauseFunc
-	room          asyncio.WaitQueue // where accepting waits at the limit
-	changed       asyncio.WaitQueue // who waits for the end, or a part of it
+	room          engine.WaitQueue // where accepting waits at the limit
+	changed       engine.WaitQueue // who waits for the end, or a part of it
 }
 
 // clients are a server's connections, and what serves them: handlers or protocols. Whoever ends one calls Server.ended.
@@ -90,7 +91,7 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 }
 
 func newServer(ctx context.Context, opts []ServeOption) *Server {
-	s := &Server{loop: asyncio.RunningLoop(ctx), ctx: ctx, abortAfter: abortAfter, idle: map[*idleBlock]struct{}{}}
+	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter, idle: map[*idleBlock]struct{}{}}
 	for _, set := range opts {
 		set(s)
 	}
@@ -352,7 +353,7 @@ func (s *Server) Addrs() []net.Addr {
 }
 
 // Loop returns the server's loop.
-func (s *Server) Loop() *asyncio.Loop { return s.loop }
+func (s *Server) Loop() *asyncio.Loop { return s.loop.Face.(*asyncio.Loop) }
 
 // String shows where the server listens, whether it serves, and how many connections there are.
 func (s *Server) String() string {
@@ -380,11 +381,11 @@ func (s *roomWait) WaitName() string {
 }
 
 func (s *Server) check(call string) {
-	if !s.loop.OnLoop() {
+	if !s.loop.On() {
 		panic("aionet: Server." + call + ": called on a goroutine that is not the server's loop; use asyncio.RunThreadsafe or Loop.CallSoonThreadsafe")
 	}
 }
 
 func (s *Server) report(message string, err error) {
-	s.loop.CallException(asyncio.ExceptionInfo{Message: "aionet: " + message, Err: err})
+	s.loop.Report(engine.ExceptionInfo{Message: "aionet: " + message, Err: err})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // recorders is a server of protocols that write down what they are told, and echo it.
@@ -19,7 +20,7 @@ type recorders struct {
 	*aionet.Server
 	addr string
 	all  []*recorder
-	made asyncio.WaitQueue
+	made lowlevel.WaitQueue
 }
 
 func newRecorders(t testing.TB, ctx context.Context, network string, config *tls.Config, opts ...aionet.ServeOption) *recorders {
@@ -50,7 +51,7 @@ func newRecorders(t testing.TB, ctx context.Context, network string, config *tls
 // begun waits for the protocol of connection i.
 func (s *recorders) begun(ctx context.Context, i int) *recorder {
 	for len(s.all) <= i || !s.all[i].has("made") {
-		if s.made.WaitIO(ctx, never2{}) != nil {
+		if s.made.WaitOutside(ctx, never2{}) != nil {
 			return &recorder{}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // DialTLS connects as [Dial] does and shakes hands. config may be nil; without a ServerName it takes the host of
@@ -63,7 +64,7 @@ func StartTLS(ctx context.Context, c net.Conn, config *tls.Config, side TLSSide,
 }
 
 func startTLS(ctx context.Context, c net.Conn, early []byte, config *tls.Config, side TLSSide, o tlsOptions) (*TLSConn, error) {
-	t := newTLS(asyncio.RunningLoop(ctx), c, early, config, side)
+	t := newTLS(engine.MustLoopOf("aionet", ctx), c, early, config, side)
 	t.set(o)
 	if err := t.HandshakeContext(ctx); err != nil {
 		t.Close()

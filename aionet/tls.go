@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -28,7 +29,7 @@ import (
 // Sessions are resumed, by tickets, where a client's configuration has a ClientSessionCache. Renegotiation (TLS 1.2)
 // is refused: crypto/tls would hold its locks while it waits for the peer.
 type TLSConn struct {
-	loop  *asyncio.Loop
+	loop  *engine.Loop
 	under net.Conn
 	out   carrier // over under
 	tls   *tls.Conn
@@ -58,7 +59,7 @@ func TLSServer(c *Conn, config *tls.Config) *TLSConn {
 }
 
 // newTLS makes c a side of TLS. What of it was read from c already is early.
-func newTLS(l *asyncio.Loop, c net.Conn, early []byte, config *tls.Config, side TLSSide) *TLSConn {
+func newTLS(l *engine.Loop, c net.Conn, early []byte, config *tls.Config, side TLSSide) *TLSConn {
 	if config == nil {
 		config = &tls.Config{}
 	}
@@ -125,7 +126,7 @@ func (t *TLSConn) shake(ctx context.Context) error {
 }
 
 func (t *TLSConn) shakeForeign(ctx context.Context) error {
-	if t.loop.OnLoop() {
+	if t.loop.On() {
 		return ErrWouldWait
 	}
 	t.shaking.AcquireForeign()
@@ -161,7 +162,7 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 		if err := t.reading.Acquire(ctx, t.loop, t); err != nil {
 			return 0, t.out.fail("read", err)
 		}
-	} else if t.loop.OnLoop() {
+	} else if t.loop.On() {
 		if !t.reading.TryAcquire() {
 			return 0, t.out.fail("read", ErrWouldWait)
 		}
@@ -209,7 +210,7 @@ func (t *TLSConn) writeParts(parts ...[]byte) (int, error) {
 		defer t.writing.Release(t.loop)
 		return t.write(parts, func() error { return t.out.waitForRoom(ctx) }, noWait)
 	}
-	if t.loop.OnLoop() {
+	if t.loop.On() {
 		if !t.writing.TryAcquire() {
 			return 0, t.out.fail("write", ErrWouldWait)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/go-asyncio/asyncio/aionet"
 	"github.com/go-asyncio/asyncio/internal/conntest"
 	"github.com/go-asyncio/asyncio/internal/testcert"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 var certificate, serverConfig, clientConfig = testcert.Certificate, testcert.Server, testcert.Client
@@ -280,7 +281,7 @@ func TestTLS_closeThenEndOfLoop_sendsWhatWasWritten(t *testing.T) {
 			t.Errorf("Write = %v", err)
 		}
 		server.Close()
-		asyncio.RunningLoop(ctx).AddCloser(closerFunc(func() { // among the first at the loop's end
+		lowlevel.AddCloser(asyncio.RunningLoop(ctx), closerFunc(func() { // among the first at the loop's end
 			go func() {
 				defer theirs.Close()
 				n, _ := io.Copy(io.Discard, client)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -100,7 +101,7 @@ type wire interface {
 
 // transport is a Transport. There may be very many, and most of them idle: its size matters.
 type transport struct {
-	source     asyncio.Source
+	source     engine.Source
 	hub        *hub
 	next, prev *transport // in hub
 	wire       wire
@@ -117,8 +118,8 @@ type transport struct {
 
 // rare is what few transports need, and not for long.
 type rare struct {
-	begun   asyncio.WaitQueue // for ConnectionMade
-	drained asyncio.WaitQueue // for all to be sent, or the end
+	begun   engine.WaitQueue // for ConnectionMade
+	drained engine.WaitQueue // for all to be sent, or the end
 }
 
 type state uint16
@@ -144,7 +145,7 @@ const (
 func (t *transport) is(s state) bool { return t.state&s != 0 }
 
 // newTransport takes w over. Nothing happens before begin.
-func newTransport(l *asyncio.Loop, w wire) *transport {
+func newTransport(l *engine.Loop, w wire) *transport {
 	t := &transport{hub: hubOf(l), wire: w, low: lowWater, high: highWater}
 	t.source.Open(l, t)
 	t.hub.add(t)
@@ -544,7 +545,7 @@ func (t *transport) fail(op string, err error) error {
 }
 
 func (t *transport) report(message string, err error) {
-	t.source.Loop().CallException(asyncio.ExceptionInfo{Message: "aionet: " + message + ": " + t.String(), Err: err})
+	t.source.Loop().Report(engine.ExceptionInfo{Message: "aionet: " + message + ": " + t.String(), Err: err})
 }
 
 // usual reports whether err is what peers and networks do.

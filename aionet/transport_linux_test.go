@@ -9,12 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // conformance: transport-06 transport-15 transport-31
 func TestTransport_readErrorThatIsNotTheNetworks_isReported(t *testing.T) {
 	run(t, func(ctx context.Context) error {
-		if asyncio.RunningLoop(ctx).Poller().Name() == "portable" {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() == "portable" {
 			t.Skip("the portable poller's descriptors are Go's")
 		}
 		reported := reports(ctx)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // idleConnections is how many TestProtocol_idle_costsLessThan600Bytes wants; it takes what the limit of open files allows.
@@ -41,7 +42,7 @@ func TestProtocol_idlePeers(t *testing.T) {
 func TestProtocol_idle_costsLessThan600Bytes(t *testing.T) {
 	n := min(idleConnections, openFiles()-300)
 	run(t, func(ctx context.Context) error {
-		if asyncio.RunningLoop(ctx).Poller().Name() == "portable" {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() == "portable" {
 			return nil // it has a goroutine and a buffer for each connection
 		}
 		ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -89,7 +90,7 @@ func liveBytes() int64 {
 
 func TestProtocol_echo_allocatesNothing(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, ctx context.Context, network string) {
-		if asyncio.RunningLoop(ctx).Poller().Name() == "portable" {
+		if engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() == "portable" {
 			return // it starts goroutines
 		}
 		_, peer := attach(t, ctx, network, new(echoProtocol))

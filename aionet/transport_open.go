@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -102,7 +102,7 @@ func (c *Conn) toTransport() (*transport, error) {
 
 // release leaves the socket to the caller.
 func (c *Conn) release(call string) error {
-	if !c.loop.OnLoop() {
+	if !c.loop.On() {
 		panic("aionet: " + call + ": not on the connection's loop")
 	}
 	if !c.readers.Empty() || !c.writers.Empty() || c.over != nil {
@@ -118,7 +118,7 @@ func (c *Conn) release(call string) error {
 	return nil
 }
 
-func socketTransport(l *asyncio.Loop, s poller.Socket) *transport {
+func socketTransport(l *engine.Loop, s poller.Socket) *transport {
 	t := newTransport(l, s)
 	s.SetOwner(t)
 	return t

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -88,17 +89,17 @@ func NewDatagramTransport(ctx context.Context, c *PacketConn, p DatagramProtocol
 }
 
 type datagramTransport struct {
-	source    asyncio.Source
+	source    engine.Source
 	hub       *hub
 	c         *PacketConn
 	proto     DatagramProtocol
 	remove    func() // from what the loop closes
-	begun     asyncio.WaitQueue
+	begun     engine.WaitQueue
 	queue     []datagram // yet to be sent
 	size      int        // of the queue in bytes
 	low, high int
-	retry     *asyncio.Timer // where the system does not say when there is room
-	errs      []error        // for ErrorReceived
+	retry     *engine.Timer // where the system does not say when there is room
+	errs      []error       // for ErrorReceived
 	last      poller.Received
 	from      net.Addr // last's sender
 	dropped   int
@@ -264,7 +265,7 @@ func (t *datagramTransport) awaitRoom(to poller.Dest) {
 		return
 	}
 	if t.retry == nil {
-		t.retry = new(asyncio.Timer)
+		t.retry = new(engine.Timer)
 		t.retry.Init(t.source.Loop(), func() { t.Ready(poller.Write) })
 	}
 	if !t.retry.Active() {
@@ -384,7 +385,7 @@ func (t *datagramTransport) end() {
 }
 
 func (t *datagramTransport) report(message string, err error) {
-	t.source.Loop().CallException(asyncio.ExceptionInfo{
+	t.source.Loop().Report(engine.ExceptionInfo{
 		Message: fmt.Sprintf("aionet: %s, at %s", message, addrString(t.LocalAddr())), Err: err,
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -30,7 +30,7 @@ func WritePipe(ctx context.Context, f *os.File, p Protocol) (Transport, error) {
 }
 
 func openPipe(ctx context.Context, f *os.File, p Protocol, s state) (Transport, error) {
-	l := asyncio.RunningLoop(ctx)
+	l := engine.MustLoopOf("aionet", ctx)
 	if info, err := f.Stat(); err != nil {
 		return nil, fmt.Errorf("aionet: pipe: %w", err)
 	} else if info.Mode().IsRegular() || info.IsDir() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // recorder is a protocol that writes down what it is told, and lets tests do something then.
@@ -23,7 +24,7 @@ type recorder struct {
 	data     []byte
 	err      error
 	keepOpen bool
-	changed  asyncio.WaitQueue
+	changed  lowlevel.WaitQueue
 
 	onMade, onData, onEOF, onPause, onResume, onLost func()
 }
@@ -68,7 +69,7 @@ func (r *recorder) String() string { return strings.Join(r.log, " ") }
 // until waits until cond, which what is told may bring about, is true.
 func (r *recorder) until(ctx context.Context, cond func() bool) error {
 	for !cond() {
-		if err := r.changed.WaitIO(ctx, never2{}); err != nil {
+		if err := r.changed.WaitOutside(ctx, never2{}); err != nil {
 			return fmt.Errorf("%w, after: %v", err, r)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -29,7 +30,7 @@ const (
 // crypto/tls cannot be interrupted in it. After that nothing does: a Read that finds half a record says ErrAgain, and
 // crypto/tls goes on with the next one; what it writes is kept here until there is room.
 type tlsWire struct {
-	loop    *asyncio.Loop
+	loop    *engine.Loop
 	below   wire
 	tls     *tls.Conn
 	sealed  []byte // sealed[sent:] is yet to be sent
@@ -37,13 +38,13 @@ type tlsWire struct {
 	shaking bool
 	hold    bool // more is to come before it is worth a system call
 	cutOff  bool // the stream below has ended
-	waiting asyncio.WaitQueue
+	waiting engine.WaitQueue
 
 	shutdown time.Duration // how long to send what is left after Close; 0: without limit
-	linger   *asyncio.Timer
+	linger   *engine.Timer
 }
 
-func newTLSWire(l *asyncio.Loop, below wire, config *tls.Config, side TLSSide) *tlsWire {
+func newTLSWire(l *engine.Loop, below wire, config *tls.Config, side TLSSide) *tlsWire {
 	w := &tlsWire{loop: l, below: below}
 	if side == ServerSide {
 		w.tls = tls.Server((*tlsEnd)(w), config)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // sendNow is how much a Writer gathers before it tries to send, within one turn of the loop.
@@ -45,7 +46,7 @@ func NewWriter(ctx context.Context, conn io.WriteCloser, opts ...StreamOption) *
 	}
 	o := streamOptionsOf(opts)
 	w := &Writer{q: new(sendQueue), conn: conn}
-	w.q.init(asyncio.RunningLoop(ctx), conn, o.low, o.high)
+	w.q.init(engine.MustLoopOf("aionet", ctx), conn, o.low, o.high)
 	w.watchDrop()
 	return w
 }
@@ -53,13 +54,13 @@ func NewWriter(ctx context.Context, conn io.WriteCloser, opts ...StreamOption) *
 // watchDrop reports, in debug mode, a Writer that nobody holds any more and nobody has closed.
 func (w *Writer) watchDrop() {
 	l := w.q.loop
-	if !l.Debug() {
+	if !l.Debug {
 		return
 	}
 	made := callerOutside()
 	w.cleanup = runtime.AddCleanup(w, func(what string) {
 		info := asyncio.ExceptionInfo{Message: "aionet: a Writer to " + what + " was dropped and not closed", Err: errDropped, Created: made}
-		if l.CallSoonThreadsafe(func() { l.CallException(info) }) != nil {
+		if l.CallSoonThreadsafe(func() { l.Report(engine.ExceptionInfo(info)) }) != nil {
 			slog.Warn(info.Message+", and its loop has ended", slog.String("created", made))
 		}
 	}, nameOf(w.conn))
@@ -93,7 +94,7 @@ func (w *Writer) writeLocked(p []byte) (int, error) {
 		return 0, fmt.Errorf("aionet: write to %s: %w", nameOf(w.conn), err)
 	}
 	rest := p
-	if q.lenLocked()+len(p) >= sendNow && q.loop.OnLoop() {
+	if q.lenLocked()+len(p) >= sendNow && q.loop.On() {
 		rest = p[q.tryLocked(p):]
 	}
 	if len(rest) > 0 && q.err == nil {
@@ -109,7 +110,7 @@ func (w *Writer) Writev(parts ...[]byte) (n int, err error) {
 	defer v.free()
 	w.q.mu.Lock() // to the end, so that no other goroutine's data comes in between
 	defer w.q.mu.Unlock()
-	if sizeOf(v.parts) >= sendNow && w.q.loop.OnLoop() {
+	if sizeOf(v.parts) >= sendNow && w.q.loop.On() {
 		n = w.q.tryPartsLocked(v)
 	}
 	for _, p := range v.parts {
@@ -210,7 +211,7 @@ func (w *Writer) SetWaterMarks(low, high int) {
 	q.low, q.high = low, high
 	q.full = q.lenLocked() > high || q.full && q.lenLocked() > low
 	q.mu.Unlock()
-	if q.loop.OnLoop() {
+	if q.loop.On() {
 		q.settle()
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // valve is a connection that takes what it is let to, and remembers it.
@@ -21,7 +23,7 @@ type valve struct {
 	loop   *asyncio.Loop
 	open   int // bytes that it takes
 	got    bytes.Buffer
-	turn   asyncio.WaitQueue
+	turn   lowlevel.WaitQueue
 	err    error
 	closed bool
 }
@@ -31,7 +33,7 @@ func (v *valve) WaitName() string { return "the valve" }
 func (v *valve) Write(p []byte) (done int, err error) {
 	for done < len(p) {
 		for v.open == 0 && v.err == nil {
-			if err := v.turn.WaitIO(v.loop.CurrentContext(), v); err != nil {
+			if err := v.turn.WaitOutside(lowlevel.CurrentContext(v.loop), v); err != nil {
 				return done, err
 			}
 		}
@@ -411,7 +413,7 @@ func TestWriter_writesOfOneTurn_goOutTogether(t *testing.T) {
 		if err := w.Drain(ctx); err != nil {
 			return err
 		}
-		if !b.Readable() && asyncio.RunningLoop(ctx).Poller().Name() != "portable" { // whose goroutine may not have looked yet
+		if !b.Readable() && engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() != "portable" { // whose goroutine may not have looked yet
 			t.Error("Drain did not send")
 		}
 		n, err = b.Read(buf)
@@ -587,7 +589,7 @@ func TestWriter_writeAndDrain_allocateNextToNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if got > 1 && asyncio.RunningLoop(ctx).Poller().Name() != "portable" {
+		if got > 1 && engine.Unwrap(asyncio.RunningLoop(ctx)).Poller().Name() != "portable" {
 			t.Errorf("%v allocations, want the turn's callback at most", got)
 		}
 		return nil

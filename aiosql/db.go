@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // ErrClosed is returned by what is called on a DB after Close.
@@ -59,7 +60,7 @@ func open(ctx context.Context, what string, newPool func() (*sql.DB, error), opt
 	}
 	db.conns = asyncio.NewSemaphore(db.max)
 	db.threads = asyncio.NewThreadLimiter(db.max + 1) // one for Close
-	db.forget = asyncio.RunningLoop(ctx).AddCloser(db.pool)
+	db.forget = engine.MustLoopOf("aiosql", ctx).AddCloser(db.pool)
 	return db, nil
 }
 

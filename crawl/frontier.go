@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // windowItems is how many items of one origin are loaded at a time. What else
@@ -25,10 +26,10 @@ var errNoMore = errors.New("crawl: nothing more to fetch")
 type frontier struct {
 	loop     *asyncio.Loop
 	sites    map[int64]*site
-	ready    []*site           // may be asked now, in turn
-	hungry   []*site           // wait for more items from the database
-	fetchers asyncio.WaitQueue // have nothing to do
-	feed     func()            // tells the writer that somebody is hungry
+	ready    []*site            // may be asked now, in turn
+	hungry   []*site            // wait for more items from the database
+	fetchers lowlevel.WaitQueue // have nothing to do
+	feed     func()             // tells the writer that somebody is hungry
 	perHost  int
 	interval time.Duration // between two requests to an origin
 	budget   int           // pages that may still be begun; negative: no limit

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 // backlogLinks is how many links may wait for the writer in results, each of
@@ -17,8 +18,8 @@ const backlogLinks = 10_000
 type writer struct {
 	wake    asyncio.Event // something is to be done
 	pending []*result
-	backlog int               // links in pending, and their results
-	room    asyncio.WaitQueue // fetchers whose results must wait
+	backlog int                // links in pending, and their results
+	room    lowlevel.WaitQueue // fetchers whose results must wait
 	ending  bool
 }
 

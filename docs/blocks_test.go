@@ -36,6 +36,7 @@ var imports = map[string]string{
 	"aioexec":  "github.com/go-asyncio/asyncio/aioexec",
 	"aiofile":  "github.com/go-asyncio/asyncio/aiofile",
 	"aiohttp":  "github.com/go-asyncio/asyncio/aiohttp",
+	"lowlevel": "github.com/go-asyncio/asyncio/lowlevel",
 	"aionet":   "github.com/go-asyncio/asyncio/aionet",
 	"asyncio":  "github.com/go-asyncio/asyncio",
 	"bufio":    "bufio",

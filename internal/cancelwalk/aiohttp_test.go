@@ -19,6 +19,7 @@ import (
 	"github.com/go-asyncio/asyncio/aiohttp"
 	"github.com/go-asyncio/asyncio/aionet"
 	"github.com/go-asyncio/asyncio/internal/testcert"
+	"github.com/go-asyncio/asyncio/lowlevel"
 )
 
 func TestAiohttp(t *testing.T) { testAll(t, httpRequests) }
@@ -124,7 +125,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, io.EOF
 	}
-	if err := asyncio.Sleep(b.loop.CurrentContext(), time.Millisecond); err != nil {
+	if err := asyncio.Sleep(lowlevel.CurrentContext(b.loop), time.Millisecond); err != nil {
 		return 0, err
 	}
 	b.left--

@@ -3,20 +3,25 @@ package coro
 import (
 	"iter"
 	"slices"
+	"unsafe"
 )
 
 // A Worker is one coroutine with the owner's state S.
 type Worker[S any] struct {
+	// State is the owner's; the package never looks at it. It comes first, so
+	// that WorkerOf need not remember the worker.
+	State S
+
 	party
 	g      uintptr
 	sp     uintptr // where its stack was when it last suspended, to prefetch
 	pool   *Pool[S]
 	ending bool // the next to enter it wants it to return
 	home   slot // where it was parked before it first ran, and ends
-
-	// State is the owner's; the package never looks at it.
-	State S
 }
+
+// WorkerOf returns the worker whose State s is.
+func WorkerOf[S any](s *S) *Worker[S] { return (*Worker[S])(unsafe.Pointer(s)) }
 
 // party is who takes part in switches: a worker, or the hub.
 type party struct {
@@ -40,6 +45,7 @@ type Pool[S any] struct {
 	Prefetching bool
 
 	body   func(*Worker[S]) *Worker[S]
+	next   func() *Worker[S]
 	hub    party
 	idle   []*Worker[S]
 	exited []*Worker[S] // called Goexit, and have to be ended
@@ -55,9 +61,10 @@ type Pool[S any] struct {
 // afresh. When body returns, the worker is idle, and the worker that body has
 // returned runs; nil stands for the hub. body must contain the panics of what
 // it runs; a Goexit is dealt with by calling [Worker.Exited] from a deferred
-// function.
-func NewPool[S any](body func(*Worker[S]) *Worker[S]) *Pool[S] {
-	return &Pool[S]{body: body}
+// function. next chooses who runs when a worker suspends itself; it may choose
+// that worker.
+func NewPool[S any](body func(*Worker[S]) *Worker[S], next func() *Worker[S]) *Pool[S] {
+	return &Pool[S]{body: body, next: next}
 }
 
 // Get returns an idle worker; entering it calls body. If there is none it makes
@@ -117,13 +124,22 @@ func (p *Pool[S]) Enter(w *Worker[S]) {
 	}
 }
 
+// Suspend suspends w, which runs, until it is entered again. Who runs instead
+// is the owner's choice: see [NewPool].
+func (w *Worker[S]) Suspend() { w.Switch(w) }
+
 // Switch suspends w, which runs, until it is entered again; to runs instead,
-// or the hub if to is nil.
+// the hub if to is nil, or whom the owner chooses if to is w itself.
 //
 // It is one function down to the crossing: after a switch the processor
 // mispredicts every return, so each frame less saves 5 ns.
 func (w *Worker[S]) Switch(to *Worker[S]) {
 	p := w.pool
+	if to == w {
+		if to = p.next(); to == w {
+			return
+		}
+	}
 	other := &p.hub
 	if to != nil {
 		other = &to.party

@@ -20,7 +20,7 @@ func newPool() *Pool[job] {
 		w.State.run(w)
 		done = true
 		return nil
-	})
+	}, nil)
 }
 
 func get(p *Pool[job], f func(*Worker[job])) *Worker[job] {

@@ -3,7 +3,7 @@
 // A [Worker] is a goroutine that is only ever entered by a coroutine switch
 // ([iter.Pull]), so exactly one of {the hub, its workers} runs at a time. The
 // hub enters a worker with [Pool.Enter]; a worker that has to wait hands on to
-// another one, or back to the hub, with [Worker.Switch]. What a worker does is
+// another one, or back to the hub, with [Worker.Suspend] or [Worker.Switch]. What a worker does is
 // the owner's function: it is called each time the worker is entered afresh,
 // and may well run thousands of short jobs before it returns, so that a job
 // that never suspends costs no switch and no new coroutine.

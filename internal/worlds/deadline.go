@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Deadline is that of one direction, for the coroutines of a loop and on its clock. Goroutines are left to what
@@ -13,14 +13,14 @@ type Deadline struct {
 	set     atomic.Uint32 // counts calls of Set, so that the last one wins
 	expired bool
 	stopped bool
-	timer   *asyncio.Timer // made at the first deadline, then re-armed
+	timer   *engine.Timer // made at the first deadline, then re-armed
 	at      time.Time
 }
 
 // Set lets the deadline expire at t, and wakes who waits in q then; the zero time removes it. Any goroutine may call it.
-func (d *Deadline) Set(l *asyncio.Loop, q *asyncio.WaitQueue, t time.Time) {
+func (d *Deadline) Set(l *engine.Loop, q *engine.WaitQueue, t time.Time) {
 	mine := d.set.Add(1)
-	if l.OnLoop() {
+	if l.On() {
 		d.arm(l, q, t)
 		return
 	}
@@ -31,7 +31,7 @@ func (d *Deadline) Set(l *asyncio.Loop, q *asyncio.WaitQueue, t time.Time) {
 	})
 }
 
-func (d *Deadline) arm(l *asyncio.Loop, q *asyncio.WaitQueue, t time.Time) {
+func (d *Deadline) arm(l *engine.Loop, q *engine.WaitQueue, t time.Time) {
 	if d.stopped {
 		return
 	}
@@ -48,13 +48,13 @@ func (d *Deadline) arm(l *asyncio.Loop, q *asyncio.WaitQueue, t time.Time) {
 		return
 	}
 	if d.timer == nil {
-		d.timer = new(asyncio.Timer)
+		d.timer = new(engine.Timer)
 		d.timer.Init(l, func() { d.expire(q) })
 	}
 	d.timer.Reset(left)
 }
 
-func (d *Deadline) expire(q *asyncio.WaitQueue) {
+func (d *Deadline) expire(q *engine.WaitQueue) {
 	d.expired = true
 	q.WakeAll()
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // A Lock is a lock for coroutines and goroutines alike: a coroutine that waits for it lets the loop go on, a
@@ -26,20 +26,20 @@ const (
 
 // turn is a place in line.
 type turn struct {
-	task    *asyncio.WaitQueue // a coroutine's
-	granted bool               // the coroutine's, on the loop
-	foreign chan struct{}      // a goroutine's
+	task    *engine.WaitQueue // a coroutine's
+	granted bool              // the coroutine's, on the loop
+	foreign chan struct{}     // a goroutine's
 }
 
 // TryAcquire takes the lock if that needs no waiting.
 func (l *Lock) TryAcquire() bool { return l.state.CompareAndSwap(free, held) }
 
 // Acquire waits on the loop. If ctx ends first it returns the cause, and does not hold the lock.
-func (l *Lock) Acquire(ctx context.Context, loop *asyncio.Loop, what asyncio.Waitable) error {
+func (l *Lock) Acquire(ctx context.Context, loop *engine.Loop, what engine.Waitable) error {
 	if l.TryAcquire() {
 		return nil
 	}
-	t := &turn{task: new(asyncio.WaitQueue)}
+	t := &turn{task: new(engine.WaitQueue)}
 	if !l.enqueue(t) {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (l *Lock) enqueue(t *turn) bool {
 }
 
 // leave gives up a place in line, or the lock if that had been granted in the meantime.
-func (l *Lock) leave(t *turn, loop *asyncio.Loop) {
+func (l *Lock) leave(t *turn, loop *engine.Loop) {
 	l.mu.Lock()
 	for i, other := range l.line {
 		if other == t {
@@ -89,7 +89,7 @@ func (l *Lock) leave(t *turn, loop *asyncio.Loop) {
 }
 
 // Release hands the lock to the first in line. Any goroutine may call it.
-func (l *Lock) Release(loop *asyncio.Loop) {
+func (l *Lock) Release(loop *engine.Loop) {
 	if l.state.CompareAndSwap(held, free) {
 		return
 	}
@@ -110,7 +110,7 @@ func (l *Lock) Release(loop *asyncio.Loop) {
 }
 
 // grant reports false if the loop has ended, and whoever waited with it.
-func (t *turn) grant(loop *asyncio.Loop) bool {
+func (t *turn) grant(loop *engine.Loop) bool {
 	if t.foreign != nil {
 		close(t.foreign)
 		return true
@@ -119,7 +119,7 @@ func (t *turn) grant(loop *asyncio.Loop) bool {
 		t.granted = true
 		t.task.WakeAll()
 	}
-	if loop.OnLoop() {
+	if loop.On() {
 		wake()
 		return true
 	}

@@ -1,8 +1,8 @@
-package asyncio
+package engine
 
 // A runnable is an entry of the ready queue: a task to start or resume, a
 // callback, or a timer that is due. run is called by the loop, once.
-type runnable interface{ run(l *loop) }
+type runnable interface{ run(l *Loop) }
 
 // ring is the ready queue: first in, first out, in one growing buffer.
 type ring struct {

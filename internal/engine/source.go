@@ -1,41 +1,37 @@
-package asyncio
+package engine
 
 import "runtime/debug"
 
 // A Source brings what happens outside the loop, as on a socket, to a callback:
-// each time that something has happened, [Source.Ready] gives its owner one turn
-// of the loop. It is for those who build transports of their own, and is embedded
-// in them: it allocates nothing, however often it is asked.
-//
-// While a Source is open, the loop waits for it and does not report a deadlock.
-// A Source belongs to its loop: use it from coroutines and callbacks only.
+// each time that something has happened, Ready gives its owner one turn of the
+// loop. It is embedded in the owner, and allocates nothing, however often it is
+// asked. While it is open, the loop waits for it and does not report a deadlock.
 type Source struct {
-	loop   *loop
+	loop   *Loop
 	owner  SourceOwner
 	open   bool
 	queued bool // in the ready queue
 }
 
-// A SourceOwner is what a [Source] is for.
+// A SourceOwner is what a Source is for.
 type SourceOwner interface {
 	// Turn is called on the loop, as a callback, once for any number of calls of
 	// Ready before it. It must not wait.
 	Turn()
-	// Failed is told that Turn panicked, with the [PanicError]. What it wants
-	// reported it reports itself.
+	// Failed is told that Turn panicked. The error is the owner's to report.
 	Failed(err error)
 }
 
-// Open makes s a source of the loop, until [Source.Close].
+// Open makes s a source of the loop, until Close.
 func (s *Source) Open(l *Loop, owner SourceOwner) {
 	if owner == nil {
 		panic("asyncio: Source.Open: nil owner")
 	}
-	l.check("Source.Open")
+	l.Check("Source.Open")
 	if s.open || s.queued {
 		panic("asyncio: Source.Open: the Source is open, or has a turn to come")
 	}
-	*s = Source{loop: l.loop, owner: owner, open: true}
+	*s = Source{loop: l, owner: owner, open: true}
 	l.outside++
 }
 
@@ -64,24 +60,19 @@ func (s *Source) Close() bool {
 }
 
 // Loop returns the loop; nil before Open.
-func (s *Source) Loop() *Loop {
-	if s.loop == nil {
-		return nil
-	}
-	return s.loop.handle()
-}
+func (s *Source) Loop() *Loop { return s.loop }
 
-// OnLoop is [Loop.OnLoop]; false before Open.
-func (s *Source) OnLoop() bool { return s.loop != nil && s.loop.on() }
+// OnLoop reports whether the caller is on the loop; false before Open.
+func (s *Source) OnLoop() bool { return s.loop != nil && s.loop.On() }
 
 func (s *Source) check(call string) {
 	if s.loop == nil {
 		panic("asyncio: " + call + ": the Source was never opened")
 	}
-	s.loop.check(call)
+	s.loop.Check(call)
 }
 
-func (s *Source) run(l *loop) {
+func (s *Source) run(l *Loop) {
 	s.queued = false
 	if !s.open {
 		return
@@ -90,7 +81,7 @@ func (s *Source) run(l *loop) {
 	defer func() {
 		l.calling = false
 		if v := recover(); v != nil {
-			s.owner.Failed(&PanicError{Value: v, Stack: debug.Stack()})
+			s.owner.Failed(Errors.Panic(v, debug.Stack()))
 		}
 	}()
 	s.owner.Turn()

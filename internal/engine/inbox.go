@@ -1,4 +1,4 @@
-package asyncio
+package engine
 
 import (
 	"sync"
@@ -52,10 +52,11 @@ func (b *inbox) drain() bool {
 	return len(fns) > 0
 }
 
-// post runs fn, which is the library's own and must not panic, on the loop.
-func (l *loop) post(fn func()) bool { return l.inbox.put(fn) }
+// Post runs fn, which is the library's own and must not panic, on the loop.
+func (l *Loop) Post(fn func()) bool { return l.inbox.put(fn) }
 
-func (l *loop) isClosed() bool {
+// Closed reports whether the loop has ended. Any goroutine may ask.
+func (l *Loop) Closed() bool {
 	l.inbox.mu.Lock()
 	defer l.inbox.mu.Unlock()
 	return l.inbox.closed

@@ -1,4 +1,4 @@
-package asyncio
+package engine
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 // the call, and again when it is over. The loop itself pays one increment a step.
 
 // startWatchdog returns a function that ends it.
-func (l *loop) startWatchdog() (stop func()) {
-	if l.watchdog <= 0 {
+func (l *Loop) startWatchdog() (stop func()) {
+	if l.Watchdog <= 0 {
 		return func() {}
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		l.watch(quit)
+		l.guard(quit)
 	}()
 	return func() {
 		close(quit)
@@ -29,8 +29,8 @@ func (l *loop) startWatchdog() (stop func()) {
 	}
 }
 
-func (l *loop) watch(quit chan struct{}) {
-	tick := time.NewTicker(max(l.watchdog/4, time.Millisecond))
+func (l *Loop) guard(quit chan struct{}) {
+	tick := time.NewTicker(max(l.Watchdog/4, time.Millisecond))
 	defer tick.Stop()
 	var seen uint64
 	since := time.Now()
@@ -41,7 +41,7 @@ func (l *loop) watch(quit chan struct{}) {
 		case now := <-tick.C:
 			if n := l.stepsTaken(); n != seen || l.idle.Load() {
 				seen, since = n, now
-			} else if now.Sub(since) >= l.watchdog {
+			} else if now.Sub(since) >= l.Watchdog {
 				l.blocked(quit, seen, since)
 				seen, since = 0, time.Now()
 			}
@@ -50,7 +50,7 @@ func (l *loop) watch(quit chan struct{}) {
 }
 
 // blocked reports the step that holds the loop, and waits for its end.
-func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
+func (l *Loop) blocked(quit chan struct{}, step uint64, since time.Time) {
 	name := l.runningName()
 	stack := l.runningStack()
 	if l.stepsTaken() != step {
@@ -62,7 +62,7 @@ func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
 		select {
 		case <-quit:
 			over = true
-		case <-time.After(max(l.watchdog/16, time.Millisecond)):
+		case <-time.After(max(l.Watchdog/16, time.Millisecond)):
 		}
 	}
 	l.log().Warn("asyncio: the event loop was blocked",
@@ -70,24 +70,24 @@ func (l *loop) blocked(quit chan struct{}, step uint64, since time.Time) {
 }
 
 //go:norace
-func (l *loop) stepsTaken() uint64 { return l.steps }
+func (l *Loop) stepsTaken() uint64 { return l.steps }
 
 // runningTask reads the loop's state without its leave: the step that it looks
 // at stands still. It is nil in a callback.
 //
 //go:norace
-func (l *loop) runningTask() *task { return l.current }
+func (l *Loop) runningTask() *Task { return l.current }
 
 //go:norace
-func (l *loop) runningWorker() *worker {
-	if t := l.runningTask(); t != nil {
-		return t.w
+func (l *Loop) runningWorker() *worker {
+	if t := l.runningTask(); t != nil && t.at != nil {
+		return t.at.worker()
 	}
 	return nil
 }
 
 //go:norace
-func (l *loop) runningName() string {
+func (l *Loop) runningName() string {
 	t := l.runningTask()
 	if t == nil {
 		return "a callback"
@@ -102,7 +102,7 @@ func (l *loop) runningName() string {
 // loop: of all goroutines the one which has this loop's frame and is not
 // suspended. To look at all goroutines stops the program for a microsecond each
 // and more; where they are very many, that would cost more than the stall.
-func (l *loop) runningStack() string {
+func (l *Loop) runningStack() string {
 	if n := runtime.NumGoroutine(); n > maxDumped {
 		return fmt.Sprintf("left out: there are %d goroutines", n)
 	}
@@ -115,9 +115,9 @@ func (l *loop) runningStack() string {
 		}
 		buf = make([]byte, 4*len(buf))
 	}
-	call, arg := ".(*loop).call(", fmt.Sprintf("%p", l)
+	call, arg := ".(*Loop).call(", fmt.Sprintf("%p", l)
 	if w := l.runningWorker(); w != nil {
-		call, arg = "asyncio.perform(", fmt.Sprintf("%p", w)
+		call, arg = "engine.perform(", fmt.Sprintf("%p", w)
 	}
 	stack := "not found"
 	for g := range strings.SplitSeq(string(buf), "\n\n") {

@@ -1,4 +1,4 @@
-package asyncio
+package engine
 
 import (
 	"runtime/debug"
@@ -12,20 +12,27 @@ import (
 // straight to it; the hub, the goroutine that called Run, comes in only for
 // callbacks, for the operating system's events, and when nothing is ready.
 
+// next takes the next entry of this turn out of the ready queue.
+func (l *Loop) next() runnable {
+	l.turn--
+	l.sincePoll++
+	l.step()
+	return l.ready.pop()
+}
+
 // run lets the hub start the task, or resume it where it was suspended.
-func (t *task) run(l *loop) {
+func (t *Task) run(l *Loop) {
 	l.pool.Enter(l.dispatch(t))
 	l.current = nil
 	l.setRunning(l.hub)
 }
 
 // dispatch makes t the task that runs, and returns its worker.
-func (l *loop) dispatch(t *task) *worker {
-	w := t.w
-	if w == nil {
-		w = l.pool.Get()
-		l.assign(w, t)
+func (l *Loop) dispatch(t *Task) *worker {
+	if t.at == nil {
+		l.assign(&l.pool.Get().State, t)
 	}
+	w := t.at.worker()
 	l.current = t
 	l.setRunning(max(w.G(), starting))
 	return w
@@ -35,19 +42,17 @@ func (l *loop) dispatch(t *task) *worker {
 // already, so calls from elsewhere are refused.
 const starting = 1
 
-// assign makes w the worker of a task that is to start.
-func (l *loop) assign(w *worker, t *task) {
-	p := &w.State
-	if p.worker == nil {
-		p.worker = w
-		p.timer = newTimer(l, p)
+// assign makes p's worker that of a task that is to start.
+func (l *Loop) assign(p *Parking, t *Task) {
+	if p.alarm.owner == nil {
+		p.alarm.InitAtOnce(p)
 	}
-	p.task, p.block, t.w = t, &t.scope, w
+	p.task, p.block, t.at = t, t.Scope.Ctx(), p
 }
 
 // successor takes the next task out of the ready queue and returns its worker;
 // nil if it is the hub's turn.
-func (l *loop) successor() *worker {
+func (l *Loop) successor() *worker {
 	if t := l.nextTask(l.pool.Idle() > 0); t != nil {
 		return l.dispatch(t)
 	}
@@ -58,7 +63,7 @@ func (l *loop) successor() *worker {
 // nothing else is due; mayStart says whether there is a worker for one that has
 // not started (only the hub makes new ones). A turn that is over runs on into
 // the next one, unless somebody counts them.
-func (l *loop) nextTask(mayStart bool) *task {
+func (l *Loop) nextTask(mayStart bool) *Task {
 	if l.ready.n == 0 || l.sincePoll >= pollEvery {
 		return nil
 	}
@@ -68,8 +73,8 @@ func (l *loop) nextTask(mayStart bool) *task {
 		}
 		l.turn = l.ready.n
 	}
-	t, ok := l.ready.at(0).(*task)
-	if !ok || t.w == nil && !mayStart {
+	t, ok := l.ready.at(0).(*Task)
+	if !ok || t.at == nil && !mayStart {
 		return nil
 	}
 	if l.ready.n >= prefetchFrom {
@@ -84,22 +89,20 @@ const prefetchFrom = 256
 
 // prefetch asks for the memory of those that are soon to run, step by step,
 // because each step reads what the one before has asked for.
-func (l *loop) prefetch() {
-	if t, ok := l.ready.at(12).(*task); ok {
+func (l *Loop) prefetch() {
+	if t, ok := l.ready.at(12).(*Task); ok {
 		coro.Prefetch(uintptr(unsafe.Pointer(t)))
 		coro.Prefetch(uintptr(unsafe.Pointer(t)) + 128)
 	}
-	if t, ok := l.ready.at(9).(*task); ok && t.w != nil {
-		t.w.Prefetch(coro.ItsSelf)
-	}
-	if t, ok := l.ready.at(6).(*task); ok && t.w != nil {
-		t.w.Prefetch(coro.ItsStack)
-	}
-	if t, ok := l.ready.at(4).(*task); ok && t.w != nil {
-		t.w.Prefetch(coro.ItsSwitch)
-	}
-	if t, ok := l.ready.at(2).(*task); ok && t.w != nil {
-		t.w.Prefetch(coro.ItsSwitchState)
+	l.prefetchWorker(9, coro.ItsSelf)
+	l.prefetchWorker(6, coro.ItsStack)
+	l.prefetchWorker(4, coro.ItsSwitch)
+	l.prefetchWorker(2, coro.ItsSwitchState)
+}
+
+func (l *Loop) prefetchWorker(i int, part coro.Part) {
+	if t, ok := l.ready.at(i).(*Task); ok && t.at != nil {
+		t.at.worker().Prefetch(part)
 	}
 }
 
@@ -110,38 +113,39 @@ func (l *loop) prefetch() {
 // It is a plain function and does all by itself, because the garbage collector
 // reads each frame of each suspended task.
 func perform(w *worker) (next *worker) {
-	l := w.State.timer.loop
+	p := &w.State
+	l := p.Loop()
 	defer func() {
-		if t := w.State.task; t != nil {
-			l.failed(w, t, recover())
+		if p.task != nil {
+			l.failed(w, p.task, recover())
 		}
 	}()
 	l.setRunning(w.G())
 	for {
-		w.State.task.body.exec()
+		p.task.body.Exec()
 		t := l.nextTask(true)
 		if t == nil {
 			return nil
 		}
-		if t.w != nil {
+		if t.at != nil {
 			return l.dispatch(t)
 		}
-		l.assign(w, t)
+		l.assign(p, t)
 		l.current = t
 	}
 }
 
 // failed ends a task that panicked, or, if the panic is nil, that called
 // runtime.Goexit, which also ends its worker.
-func (l *loop) failed(w *worker, t *task, panicked any) {
+func (l *Loop) failed(w *worker, t *Task, panicked any) {
 	if panicked == nil {
 		err := ErrGoexit
 		if w.State.refused > maxRefused { // refuse has called it
 			err = ErrLoopClosed
 		}
-		t.finish(err)
+		t.Finish(err)
 		w.Exited()
 		return
 	}
-	t.finish(&PanicError{Value: panicked, Stack: debug.Stack()})
+	t.Finish(Errors.Panic(panicked, debug.Stack()))
 }

@@ -1,0 +1,82 @@
+package engine
+
+import "time"
+
+// An Alarm is armed for a time of the loop's clock, and tells its owner when
+// that has come. It is embedded in the owner: arming allocates nothing. The zero
+// Alarm is not armed.
+type Alarm struct {
+	owner  Alarmed
+	when   time.Duration
+	place  int32 // in the heap, from 1 on; 0 when not armed
+	atOnce bool
+	queued bool // due, and in the ready queue
+}
+
+// Alarmed is the owner of an Alarm.
+type Alarmed interface{ Fire() }
+
+// Init says whose the alarm is. When it is due it takes its turn in the ready
+// queue: so whatever is set for the same time happens in the order in which it
+// was set, be it a callback, a timeout or a task that sleeps.
+func (a *Alarm) Init(owner Alarmed) { *a = Alarm{owner: owner} }
+
+// InitAtOnce is Init for an owner that only makes tasks ready, which then are in
+// the ready queue where the alarm would be.
+func (a *Alarm) InitAtOnce(owner Alarmed) { *a = Alarm{owner: owner, atOnce: true} }
+
+// Arm arms a to fire when the loop's clock reaches when, whether it was armed or
+// not.
+func (l *Loop) Arm(a *Alarm, when time.Duration) {
+	a.queued = false
+	a.when = when
+	l.alarms.arm(a)
+}
+
+// Disarm keeps a from firing, and reports whether it would have fired.
+func (l *Loop) Disarm(a *Alarm) bool {
+	active := a.Active()
+	a.queued = false
+	if a.place != 0 {
+		l.alarms.disarm(a)
+	}
+	return active
+}
+
+// Active reports whether the alarm has yet to fire.
+func (a *Alarm) Active() bool { return a.queued || a.place != 0 }
+
+// When returns the time for which the alarm was last armed.
+func (a *Alarm) When() time.Duration { return a.when }
+
+// fireAlarms fires what is due.
+func (l *Loop) fireAlarms() {
+	now := l.Time()
+	for {
+		a := l.alarms.popDue(now)
+		switch {
+		case a == nil:
+			return
+		case a.atOnce:
+			a.owner.Fire()
+		default:
+			a.queued = true
+			l.ready.push(a)
+		}
+	}
+}
+
+func (a *Alarm) run(*Loop) {
+	if a.queued {
+		a.queued = false
+		a.owner.Fire()
+	}
+}
+
+// AddTime adds without overflow, so that "for ever" may be said with a huge d.
+func AddTime(t, d time.Duration) time.Duration {
+	if s := t + d; d <= 0 || s > t {
+		return s
+	}
+	return Forever
+}

@@ -1,0 +1,27 @@
+// Package engine is what the event loop is made of: it suspends, wakes, cancels,
+// times and counts. Users never see it. The root package is its face, and
+// declares each type and method that users have; the packages of this module
+// build on the engine directly where users need not know how; package lowlevel
+// is the part of it that others may build on.
+//
+// How it hangs together, from the inside out:
+//   - A [Loop] has one ready queue (ring.go). An entry is a [Task] to start or
+//     resume, a [Handle] to call, an [Alarm] that is due, a [Source] that has
+//     news, or a descriptor that is ready. Turns are taken in turn.go, which is
+//     the one place that chooses who runs next; loop.go and sleep.go ask the
+//     operating system when nobody can.
+//   - A task waits by [Parking.Wait] and is resumed by Parking.wake (park.go):
+//     the only code that switches, looks at cancellation and knows what a task
+//     waits for. A [WaitQueue] is a line of parked tasks, on which every lock,
+//     queue and socket stands.
+//   - A [Scope] is what is cancelled as a whole (scope.go); a [Ctx] is the same
+//     thing as a context, which is all that users see of it (ctx.go).
+//   - A [Future] is a result to come without its type, which the face adds.
+//   - outside.go counts what can come from elsewhere; deadlock.go says when
+//     nothing can; failure.go sees to it that no error is lost; watchdog.go says
+//     what blocks the loop.
+//
+// Everything belongs to the loop's goroutine, but for what says otherwise.
+// Methods do not check who calls them, except where a comment says so: the face
+// does ([Loop.Check]), once a call.
+package engine

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/go-asyncio/asyncio/internal/coro"
+)
+
+// This file is the one way to wait. Everything that suspends a coroutine ends in
+// Parking.Suspend, and everything that resumes one in Parking.wake. Nothing else
+// looks at cancellation, or knows what a task waits for.
+
+// A Waitable is something that tasks wait for. Its name is asked for only when
+// somebody looks (a deadlock report, a live view), so it may be built then.
+type Waitable interface{ WaitName() string }
+
+// Named is a Waitable that is just a name.
+type Named string
+
+func (n Named) WaitName() string { return string(n) }
+
+// A Parking is the part of a task that it needs only while it has a coroutine:
+// each worker has one, for whichever task it runs. So a task that never
+// suspends does without, and parking allocates nothing.
+type Parking struct {
+	task  *Task
+	block context.Context // the innermost block that the task is in
+	scope *Scope          // wakes the task when it is cancelled; nil: none does
+	queue *WaitQueue      // where it is in line; nil: nowhere
+	next  *Parking        // in queue
+	prev  *Parking
+	what  Waitable // what it waits for
+	err   error    // what the wake-up brings
+
+	foreign *foreign // the context, not ours, under which it waits
+	alarm   Alarm    // for Sleep
+	wants   int      // how many it waits for, in line at a Limiter
+	refused int32    // waits that were refused because the loop ends
+	parked  bool
+}
+
+type worker = coro.Worker[Parking]
+
+func (p *Parking) worker() *worker { return coro.WorkerOf(p) }
+
+// Task returns the task that runs.
+func (p *Parking) Task() *Task { return p.task }
+
+// Loop returns the task's loop.
+func (p *Parking) Loop() *Loop { return p.task.Scope.loop }
+
+// Running returns the Parking of the running task, if ctx is of that task, and
+// otherwise says why the caller may not wait.
+func Running(ctx context.Context) (*Parking, error) {
+	c, ours := ctx.(*Ctx)
+	s := (*Scope)(c)
+	if !ours {
+		if s = ScopeOf(ctx); s == nil {
+			return nil, ErrNotOnLoop
+		}
+	}
+	if !s.loop.On() {
+		return nil, wrongGoroutine(s.loop)
+	}
+	t := s.loop.current
+	if t == nil || t != s.task {
+		return nil, wrongContext(t, s.task)
+	}
+	return t.at, nil
+}
+
+// Live returns the task that runs the caller, if ctx is a scope of that task
+// which has not ended; else nil, and Running says why. It is the short way for
+// what need not wait.
+func Live(ctx context.Context) *Task {
+	if c, ok := ctx.(*Ctx); ok && c.loop.On() && c.task == c.loop.current && c.ext.Load() == nil {
+		return c.task
+	}
+	return nil
+}
+
+// Wait parks the task under ctx, in the line q if there is one, until it is
+// woken, and returns what that brings. If ctx is done, or ends first, that is
+// its cause; a done context makes the task yield once.
+func (p *Parking) Wait(ctx context.Context, q *WaitQueue, what Waitable) error {
+	s, err := p.enter(ctx, q)
+	if err != nil {
+		return err
+	}
+	p.scope, p.what, p.parked = s, what, true
+	p.Suspend() // not in a function of its own: see coro.Worker.Switch on what a frame costs
+	if p.foreign != nil {
+		p.unfollow()
+	}
+	return p.err
+}
+
+// enter puts the task in line, unless the wait fails at once, and returns the
+// scope whose end ends it.
+func (p *Parking) enter(ctx context.Context, q *WaitQueue) (*Scope, error) {
+	l := p.Loop()
+	if q != nil && q.head != nil && q.head.Loop() != l {
+		return nil, ErrOtherLoop
+	}
+	c, ours := ctx.(*Ctx)
+	if !ours || c.ext.Load() != nil || l.closing {
+		s, err := p.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c = (*Ctx)(s)
+	}
+	if q != nil {
+		q.push(p)
+	}
+	return (*Scope)(c), nil
+}
+
+// look is for a context that is done, or not ours, or whose loop is closing. It
+// returns the scope whose end ends the wait, if one does.
+func (p *Parking) look(ctx context.Context) (*Scope, error) {
+	l := p.Loop()
+	if cause := CauseOf(ctx); cause != nil {
+		if l.ending {
+			p.warn()
+		}
+		p.Yield()
+		return nil, cause
+	}
+	if l.closing {
+		return nil, p.refuse()
+	}
+	switch s, kind := relate(ctx); kind {
+	case ctxScope:
+		return s, nil
+	case ctxForeign:
+		p.foreign = l.follow(ctx, p.interrupt)
+	}
+	return nil, nil
+}
+
+// unfollow is for a task that has waited under a context which is not ours.
+func (p *Parking) unfollow() {
+	p.foreign.unfollow()
+	p.foreign = nil
+}
+
+// interrupt ends a wait under a context that is not ours.
+func (p *Parking) interrupt(cause error) {
+	if p.parked {
+		p.wake(cause)
+	}
+}
+
+// Yield lets everybody who is ready run once. Cancellation does not reach it.
+func (p *Parking) Yield() {
+	if p.Requeue() {
+		p.Suspend()
+	}
+}
+
+// Requeue puts the running task at the end of the ready queue, to be followed by
+// Suspend. It reports false if the loop is closing, and the task has to go on.
+func (p *Parking) Requeue() bool {
+	l := p.Loop()
+	if l.closing {
+		_ = p.refuse()
+		return false
+	}
+	if l.ending {
+		p.warn()
+	}
+	l.ready.push(p.task)
+	return true
+}
+
+// Suspend is the one place in which a task stops running.
+func (p *Parking) Suspend() { p.worker().Suspend() }
+
+// Join suspends the task until what it owns has ended. Nothing cancels that but
+// the end of what is owned, which is cancelled itself.
+func (p *Parking) Join(q *WaitQueue, what Waitable) {
+	q.push(p)
+	p.scope, p.what, p.parked = nil, what, true
+	p.Suspend()
+}
+
+// Arm sets the task's own alarm, which ends its next wait; Disarm takes that
+// back.
+func (p *Parking) Arm(when time.Duration) { p.Loop().Arm(&p.alarm, when) }
+func (p *Parking) Disarm()                { p.Loop().Disarm(&p.alarm) }
+
+// TheAlarm is what a task waits for that sleeps.
+var TheAlarm Waitable = Named("a timer")
+
+// Fire wakes a task that sleeps.
+func (p *Parking) Fire() {
+	if p.parked {
+		p.wake(nil)
+	}
+}
+
+// Block returns the context of the innermost block that the task is in.
+func (p *Parking) Block() context.Context { return p.block }
+
+// Within runs fn as a block under ctx.
+func (p *Parking) Within(ctx context.Context, fn func(context.Context) error) error {
+	outer := p.block
+	p.block = ctx
+	defer func() { p.block = outer }()
+	return fn(ctx)
+}
+
+// Refuse answers a wait on a loop that is closing, and says whether it is.
+func (p *Parking) Refuse() error {
+	if p.Loop().closing {
+		return p.refuse()
+	}
+	return nil
+}
+
+// refuse answers a wait on a loop that is closing. A task that does not take
+// the hint is unwound.
+func (p *Parking) refuse() error {
+	p.warn()
+	return ErrLoopClosed
+}
+
+// warn counts what a task still does that is to end with its loop, and ends a
+// task that cannot stop.
+func (p *Parking) warn() {
+	if p.refused++; p.refused > maxRefused {
+		runtime.Goexit()
+	}
+}
+
+const maxRefused = 1000
+
+// wake makes a parked task ready; err is what its wait returns.
+func (p *Parking) wake(err error) {
+	p.parked, p.scope, p.what, p.err = false, nil, nil, err
+	if p.queue != nil {
+		p.queue.remove(p)
+	}
+	p.Loop().ready.push(p.task)
+}
+
+func wrongGoroutine(l *Loop) error {
+	if l.Closed() {
+		return ErrLoopClosed
+	}
+	return ErrWrongGoroutine
+}
+
+func wrongContext(runs, owner *Task) error {
+	switch {
+	case runs == nil:
+		return fmt.Errorf("%w: a callback must not wait", ErrWrongContext)
+	case owner == nil:
+		return fmt.Errorf("%w: %s waits with the loop's own context", ErrWrongContext, runs.Name())
+	default:
+		return fmt.Errorf("%w: %s waits with the context of %s", ErrWrongContext, runs.Name(), owner.Name())
+	}
+}

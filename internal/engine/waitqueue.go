@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// A WaitQueue is a line of parked tasks, first in, first out. It is the base
+// of every lock, queue and socket: a type that keeps its state in plain fields,
+// lets tasks Wait and lets others Wake them. (trio calls it a parking lot.)
+//
+// All of it happens on one loop, so the state needs no locks. A task that was
+// woken keeps what it was woken for: a cancellation that comes in the same turn
+// is reported by its next wait. A task that was cancelled is out of line at
+// once, so Wake never hands anything to a task that will not take it.
+//
+// The zero WaitQueue is empty and ready to use.
+type WaitQueue struct {
+	head, tail *Parking
+}
+
+// Wait parks the running task at the end of the line until Wake reaches it, and
+// returns nil then. what says what it waits for. It allocates nothing.
+//
+// If ctx is done, or ends while the task is parked, Wait returns the cause of
+// that, and the task is not in line any more. Under a done context the task
+// yields once, so that a loop of failing waits cannot starve others.
+func (q *WaitQueue) Wait(ctx context.Context, what Waitable) error {
+	p, err := Running(ctx)
+	if err != nil {
+		return err
+	}
+	return p.Wait(ctx, q, what)
+}
+
+// WaitIO is Wait for what happens outside the loop, like data on a socket: while
+// a task is parked so there is no deadlock.
+func (q *WaitQueue) WaitIO(ctx context.Context, what Waitable) error {
+	p, err := Running(ctx)
+	if err != nil {
+		return err
+	}
+	l := p.Loop()
+	l.outside++
+	err = p.Wait(ctx, q, what)
+	l.outside--
+	return err
+}
+
+// WaitN is Wait for a task that wants n of something; see FirstWants.
+func (q *WaitQueue) WaitN(ctx context.Context, p *Parking, n int, what Waitable) error {
+	p.wants = n
+	return p.Wait(ctx, q, what)
+}
+
+// Wake lets up to n tasks go on, in the order of their waiting, and returns how
+// many it were. They run in the next turn.
+//
+// It panics on a goroutine that is not the loop's, if a task waits.
+func (q *WaitQueue) Wake(n int) int {
+	if q.head != nil {
+		q.head.Loop().Check("WaitQueue.Wake")
+	}
+	woken := 0
+	for ; woken < n && q.WakeFirst() != nil; woken++ {
+	}
+	return woken
+}
+
+// WakeAll wakes all that wait now, and returns how many it were.
+func (q *WaitQueue) WakeAll() int { return q.Wake(math.MaxInt) }
+
+// WakeFirst wakes the task that has waited longest, and returns it; nil if none
+// waits. The caller is on the loop.
+func (q *WaitQueue) WakeFirst() *Task {
+	p := q.head
+	if p != nil && p.foreign != nil {
+		q.pruneHead()
+		p = q.head
+	}
+	if p == nil {
+		return nil
+	}
+	p.wake(nil)
+	return p.task
+}
+
+// pruneHead sees to it that the first in line may have what is handed out: a
+// task that waits under a context which is not ours, and done, may not. The word
+// that it is done has only not come round yet.
+func (q *WaitQueue) pruneHead() {
+	for p := q.head; p != nil && p.foreign != nil && p.foreign.ctx.Err() != nil; p = q.head {
+		p.foreign.tell()
+	}
+}
+
+// Prune does for the whole line what the other methods do for its head.
+func (q *WaitQueue) Prune() {
+	for p := q.head; p != nil; {
+		next := p.next
+		if p.foreign != nil && p.foreign.ctx.Err() != nil {
+			p.foreign.tell()
+		}
+		p = next
+	}
+}
+
+// Fail lets the waits of all in line return err.
+func (q *WaitQueue) Fail(err error) {
+	for q.head != nil {
+		q.head.wake(err)
+	}
+}
+
+// MoveFirst takes the task that has waited longest over to the end of another
+// line, where it waits for what and cancellation does not reach it. It reports
+// whether there was one.
+func (q *WaitQueue) MoveFirst(to *WaitQueue, what Waitable) bool {
+	p := q.head
+	if p == nil {
+		return false
+	}
+	q.remove(p)
+	to.push(p)
+	p.scope, p.what = nil, what
+	return true
+}
+
+// First returns the task that is next in line, or nil.
+func (q *WaitQueue) First() *Task {
+	if q.head == nil {
+		return nil
+	}
+	return q.head.task
+}
+
+// FirstWants returns how many the first in line wants (see WaitN), and false if
+// none waits.
+func (q *WaitQueue) FirstWants() (n int, ok bool) {
+	if q.pruneHead(); q.head == nil {
+		return 0, false
+	}
+	return q.head.wants, true
+}
+
+// Len returns how many tasks wait: O(n).
+func (q *WaitQueue) Len() int {
+	n := 0
+	for range q.Tasks {
+		n++
+	}
+	return n
+}
+
+// Empty reports whether no task waits.
+func (q *WaitQueue) Empty() bool { return q.head == nil }
+
+// Tasks iterates over those in line, in their order.
+func (q *WaitQueue) Tasks(yield func(*Task) bool) {
+	for p := q.head; p != nil && yield(p.task); p = p.next {
+	}
+}
+
+// Waiting is the end of a primitive's description.
+func (q *WaitQueue) Waiting() string {
+	switch n := q.Len(); n {
+	case 0:
+		return ")"
+	case 1:
+		return ", 1 waits)"
+	default:
+		return fmt.Sprintf(", %d wait)", n)
+	}
+}
+
+func (q *WaitQueue) push(p *Parking) {
+	p.queue, p.prev = q, q.tail
+	if q.tail == nil {
+		q.head = p
+	} else {
+		q.tail.next = p
+	}
+	q.tail = p
+}
+
+func (q *WaitQueue) remove(p *Parking) {
+	if p.prev == nil {
+		q.head = p.next
+	} else {
+		p.prev.next = p.next
+	}
+	if p.next == nil {
+		q.tail = p.prev
+	} else {
+		p.next.prev = p.prev
+	}
+	p.queue, p.next, p.prev = nil, nil, nil
+}
