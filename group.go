@@ -129,22 +129,15 @@ func (g *TaskGroup) Go(fn func(ctx context.Context) error, opts ...TaskOption) *
 	if fn == nil {
 		panic("asyncio: TaskGroup.Go: nil function")
 	}
-	t := &plainChild{do: fn}
+	t := &plainChild{child[None]{created: plain(fn)}}
 	t.start(t, g, "TaskGroup.Go", opts, callerpc.Get())
 	return &t.Task
 }
 
 // plainChild is to child what plainTask is to Task.
-type plainChild struct {
-	child[None]
-	do func(ctx context.Context) error
-}
+type plainChild struct{ child[None] }
 
-func (t *plainChild) Exec() {
-	do := t.task.Around(t.do)
-	t.do = nil
-	t.task.Finish(do(t.task.Scope.Ctx()))
-}
+func (t *plainChild) Exec() { t.task.Finish(t.task.Around(t.takePlain())(t.task.Scope.Ctx())) }
 
 // Cancel cancels all tasks of the group and its function. The group then ends
 // without an error, unless one of them has failed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"unsafe"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
 	"github.com/go-asyncio/asyncio/internal/engine"
@@ -71,7 +72,7 @@ func Go(ctx context.Context, fn func(ctx context.Context) error, opts ...TaskOpt
 	if fn == nil {
 		panic("asyncio: Go: nil function")
 	}
-	t := &plainTask{do: fn}
+	t := &plainTask{plain(fn)}
 	t.begin("Go", ctx, t, opts, callerpc.Get())
 	return &t.Task
 }
@@ -105,18 +106,24 @@ func (t *created[T]) Ended()                        {}
 func (t *created[T]) Face() any                     { return &t.Task }
 func (t *created[T]) Awaiters() []*engine.WaitQueue { return nil }
 
-// plainTask is a task whose function returns an error only: wrapping that in a
-// Coroutine[None] would be another allocation.
-type plainTask struct {
-	created[None]
-	do func(ctx context.Context) error
+// plainTask is a task whose function returns an error only. Wrapping that in a
+// Coroutine[None] would be another allocation, and a field for it eight bytes in
+// each task: so it is kept in fn under a type that is not its own, see plain.
+type plainTask struct{ created[None] }
+
+// plain returns a task for do. Nobody but takePlain may look at its fn.
+func plain(do func(ctx context.Context) error) created[None] {
+	return created[None]{Task[None]{fn: *(*Coroutine[None])(unsafe.Pointer(&do))}}
 }
 
-func (t *plainTask) Exec() {
-	do := t.task.Around(t.do)
-	t.do = nil
-	t.task.Finish(do(t.task.Scope.Ctx()))
+// takePlain takes the function out of a task that plain has made.
+func (t *created[T]) takePlain() func(ctx context.Context) error {
+	do := *(*func(ctx context.Context) error)(unsafe.Pointer(&t.fn))
+	t.fn = nil
+	return do
 }
+
+func (t *plainTask) Exec() { t.task.Finish(t.task.Around(t.takePlain())(t.task.Scope.Ctx())) }
 
 // Await waits until the task has ended and returns its result. A task that has
 // ended already gives it at once, whatever the state of ctx. A panic of the

@@ -40,7 +40,7 @@ type slot struct {
 
 // A Pool has the workers of one hub, and keeps idle ones for reuse.
 type Pool[S any] struct {
-	// Prefetching says that [Worker.Prefetch] is in use, for which workers note
+	// Prefetching says that [Lookahead.Prefetch] is in use, for which workers note
 	// where their stacks are.
 	Prefetching bool
 

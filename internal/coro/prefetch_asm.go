@@ -2,8 +2,10 @@
 
 package coro
 
-// Prefetch asks the processor for the two cache lines at addr. It is a hint:
-// the address need not be valid.
-func Prefetch(addr uintptr)
+// prefetch asks the processor for the cache line at each of the addresses. It is
+// a hint: the addresses need not be valid.
+//
+//go:noescape
+func prefetch(lines *[lineCount]uintptr)
 
 func stackPointer() uintptr

@@ -2,7 +2,7 @@
 
 package coro
 
-// Prefetch does nothing on this architecture.
-func Prefetch(addr uintptr) {}
+// prefetch does nothing on this architecture.
+func prefetch(*[lineCount]uintptr) {}
 
 func stackPointer() uintptr { return 0 }
