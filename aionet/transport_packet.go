@@ -22,8 +22,9 @@ type DatagramProtocol interface {
 	// DatagramReceived is given one datagram and its sender. p is the loop's and is good until DatagramReceived
 	// returns; from stays.
 	DatagramReceived(p []byte, from net.Addr)
-	// ErrorReceived is told of an error of the system with a datagram that was sent before, or in receiving. The
-	// transport goes on. That nobody listens there (ICMP) is told on connected sockets only.
+	// ErrorReceived is told of an error of the system with one datagram: with sending it, also if WriteTo has returned the
+	// error, with one that was sent before, or with receiving. The transport goes on: a peer whose address cannot be
+	// answered (UDP's port 0) does not end it. That nobody listens there (ICMP) is told on connected sockets only.
 	ErrorReceived(err error)
 	ConnectionLost(err error)
 }
@@ -143,17 +144,26 @@ func (t *datagramTransport) Turn() {
 		t.proto.ConnectionMade(t)
 		return
 	}
-	for len(t.errs) > 0 && !t.is(lost) {
-		err := t.errs[0]
-		t.errs = t.errs[1:]
-		t.proto.ErrorReceived(err)
-	}
+	t.tellErrors()
 	if t.is(flushDue) {
 		t.state &^= flushDue
 		t.flush()
 	}
 	if t.is(readable) {
 		t.receive()
+	}
+}
+
+// tellErrors tells of the errors there are by now. What ErrorReceived brings about by sending is for the next turn, or the
+// two could hold the loop.
+func (t *datagramTransport) tellErrors() {
+	errs := t.errs
+	t.errs = nil
+	for _, err := range errs {
+		if t.is(lost) {
+			return
+		}
+		t.proto.ErrorReceived(err)
 	}
 }
 
@@ -187,21 +197,26 @@ func (t *datagramTransport) sender(r poller.Received) net.Addr {
 	return t.from
 }
 
-// failed tells the protocol in the next turn, or ends the transport if the error is none of the network's.
+// failed tells the protocol in the next turn, or ends the transport if the socket is broken.
 func (t *datagramTransport) failed(op string, err error) {
-	var sys syscall.Errno
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED) && t.c.sock.RemoteAddr() == nil:
-	case !errors.As(err, &sys) || brokenDescriptor(sys):
+	case brokenSocket(op, err):
 		t.fatal(op, err)
+	case errors.Is(err, syscall.ECONNREFUSED) && t.c.sock.RemoteAddr() == nil: // not from a peer of ours
 	default:
 		t.errs = append(t.errs, t.c.failTo(op, t.c.RemoteAddr(), err))
 		t.source.Ready()
 	}
 }
 
-func brokenDescriptor(e syscall.Errno) bool {
-	return e == syscall.EBADF || e == syscall.EFAULT || e == syscall.EINVAL || e == syscall.ENOTSOCK
+// brokenSocket reports whether no later try can go better. In sending only a closed descriptor says so: all else, EINVAL
+// too, is about that datagram or its address, which may be a peer's choice. In receiving nothing depends on an address.
+func brokenSocket(op string, err error) bool {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.ENOTSOCK) {
+		return true
+	}
+	_, system := errors.AsType[syscall.Errno](err)
+	return op == "read" && (!system || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EFAULT))
 }
 
 func (t *datagramTransport) WriteTo(p []byte, to net.Addr) (int, error) {
@@ -226,11 +241,12 @@ func (t *datagramTransport) WriteTo(p []byte, to net.Addr) (int, error) {
 		if err == nil {
 			return len(p), nil
 		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return len(p), nil // what was lost is another one, of which send has told
+		}
 		if err != poller.ErrAgain {
-			if t.fatalIfBroken(err); !errors.Is(err, syscall.ECONNREFUSED) {
-				return 0, t.c.failTo("write", to, err)
-			}
-			return len(p), nil // what was lost is another one, and the protocol is told
+			t.failed("write", err)
+			return 0, t.c.failTo("write", to, err)
 		}
 	}
 	t.queue = append(t.queue, datagram{append([]byte(nil), p...), dest})
@@ -238,13 +254,6 @@ func (t *datagramTransport) WriteTo(p []byte, to net.Addr) (int, error) {
 	t.awaitRoom(dest)
 	t.mayPause()
 	return len(p), nil
-}
-
-func (t *datagramTransport) fatalIfBroken(err error) {
-	var sys syscall.Errno
-	if !errors.As(err, &sys) || brokenDescriptor(sys) {
-		t.fatal("write", err)
-	}
 }
 
 // send tries once more when the system has used the first try to tell of an earlier datagram.

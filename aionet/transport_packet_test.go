@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -242,4 +243,67 @@ func TestNewDatagramTransport_cancelled_leavesNothing(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A peer chooses the address that an answer goes to. Port 0 is one that the system refuses with EINVAL.
+func TestDatagramTransport_unanswerableAddress_isToldAndTheServiceGoesOn(t *testing.T) {
+	unanswerable := map[string]string{
+		"port 0":              "127.0.0.1:0",
+		"a broadcast address": "255.255.255.255:9",
+		"the other family":    "[::1]:9",
+	}
+	for what, to := range unanswerable {
+		t.Run(what, func(t *testing.T) {
+			run(t, func(ctx context.Context) error {
+				reported := reports(ctx)
+				server, client := &datagrams{}, &datagrams{}
+				d := listening(t, ctx, server)
+				at := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(to))
+				_, err := d.WriteTo([]byte("answer"), at)
+				for err == nil && !server.has("error") { // the portable poller finds out later
+					_, err = d.WriteTo([]byte("x"), d.LocalAddr())
+					must(t, asyncio.Yield(ctx))
+				}
+				must(t, server.wait(ctx, "error"))
+				server.onData = func() { server.d.WriteTo([]byte("pong"), server.from) }
+				dialling(t, ctx, d.LocalAddr().String(), client).WriteTo([]byte("ping"), nil)
+				must(t, client.wait(ctx, `"pong"`))
+				if d.IsClosing() || server.has("lost") || len(*reported) != 0 {
+					t.Errorf("told %v, reported %q", server, *reported)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// While ErrorReceived goes on sending what fails, the others have their turns.
+func TestDatagramTransport_errorReceivedFailsAgain_othersRun(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		p := &sendsAgain{}
+		d := listening(t, ctx, p)
+		for p.errors < 100 {
+			if p.errors%2 == 0 {
+				d.WriteTo([]byte("x"), nowhere)
+			}
+			must(t, asyncio.Yield(ctx))
+		}
+		d.Abort()
+		return nil
+	})
+}
+
+var nowhere = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 0}
+
+// sendsAgain answers each error with another datagram that cannot be sent.
+type sendsAgain struct {
+	aionet.BaseDatagramProtocol
+	d      aionet.DatagramTransport
+	errors int
+}
+
+func (p *sendsAgain) ConnectionMade(t aionet.DatagramTransport) { p.d = t }
+func (p *sendsAgain) ErrorReceived(error) {
+	p.errors++
+	p.d.WriteTo([]byte("x"), nowhere)
 }
