@@ -15,7 +15,10 @@ import (
 //
 // Nothing may be under way on it, nor may data have been read into a buffer.
 func Adopt(ctx context.Context, from io.Closer) (*Conn, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: Adopt: %w", err)
+	}
 	if err := adoptable("Adopt", from); err != nil {
 		return nil, err
 	}
@@ -30,7 +33,10 @@ func Adopt(ctx context.Context, from io.Closer) (*Conn, error) {
 // *net.UnixListener, or an *os.File of a listening stream socket. It takes it over as [Adopt] does. A Unix socket's file
 // is removed in the end, unless [WithUnlink] says otherwise; other options have no effect.
 func AdoptListener(ctx context.Context, from io.Closer, opts ...Option) (*Listener, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: AdoptListener: %w", err)
+	}
 	if err := adoptable("AdoptListener", from); err != nil {
 		return nil, err
 	}
@@ -59,7 +65,10 @@ func adoptable(call string, from io.Closer) error {
 //
 // When one that shares its port is closed, connections that it has not accepted yet are reset.
 func (ln *Listener) Clone(ctx context.Context) (*Listener, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: Listener.Clone: %w", err)
+	}
 	if ln.closed.Load() {
 		return nil, ln.fail("clone", errClosed)
 	}

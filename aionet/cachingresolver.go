@@ -61,9 +61,12 @@ func NewCachingResolver(r Resolver, ttl, negativeTTL time.Duration, size int) *C
 // LookupNetIP returns what is remembered, or asks. It waits only then, and is ended by ctx; the lookup goes on if
 // somebody else waits for it.
 func (c *CachingResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: look %s up: %w", host, err)
+	}
 	q := question{network, strings.ToLower(host)}
-	now := engine.MustLoopOf("aionet", ctx).Time()
-	if a := c.find(q, now); a != nil {
+	if a := c.find(q, l.Time()); a != nil {
 		return slices.Clone(a.ips), a.err
 	}
 	s := c.pending[q]

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
@@ -24,7 +23,7 @@ type Conn struct {
 	loop             *engine.Loop
 	sock             poller.Socket
 	closed           atomic.Bool
-	streak           int32            // calls since one had to wait; the loop's
+	fair             *worlds.Fair     // the loop's
 	readers, writers engine.WaitQueue // the loop's
 	sending          worlds.Lock      // whose turn it is to write, in either world
 	in, out          worlds.Deadline  // the loop's
@@ -35,12 +34,14 @@ type Conn struct {
 	remove     func() // from what the loop closes at its end
 }
 
-// fairness is how many calls in a row may succeed without waiting before the others get a turn.
-const fairness = 64
-
-// newConn takes over the socket. It may be called on any goroutine.
+// newConn takes over the socket. On the loop only.
 func newConn(l *engine.Loop, network string, s poller.Socket) (*Conn, error) {
-	c := &Conn{loop: l, sock: s, network: network}
+	return newConnOf(l, worlds.FairOf(l), network, s)
+}
+
+// newConnOf is newConn for any goroutine, which cannot ask for the loop's fair.
+func newConnOf(l *engine.Loop, fair *worlds.Fair, network string, s poller.Socket) (*Conn, error) {
+	c := &Conn{loop: l, fair: fair, sock: s, network: network}
 	s.SetOwner(c)
 	if l.On() {
 		c.remove = l.AddCloser(closer{c})
@@ -86,7 +87,8 @@ func (c *Conn) Ready(m poller.Mode) {
 	}
 }
 
-// Read reads up to len(p) bytes, and waits while there are none. It returns io.EOF at the stream's end.
+// Read reads up to len(p) bytes, and waits while there are none. It returns io.EOF at the stream's end. With an empty p it
+// returns 0 and nil at once, as in package net.
 //
 // It is ended by the context of the running block, the read deadline and Close, and has taken nothing then.
 func (c *Conn) Read(p []byte) (int, error) {
@@ -96,29 +98,32 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	for {
 		n, err := c.tryRead(ctx, p)
-		if err == nil {
-			return n, nil
-		}
 		if err == poller.ErrAgain {
-			err = c.waitRead(ctx)
+			if err = c.waitRead(ctx); err == nil {
+				continue
+			}
 		}
-		if err != nil {
-			return n, c.fail("read", err)
-		}
+		c.fair.Step(ctx)
+		return n, c.fail("read", err)
 	}
 }
 
 // tryRead is a Read that returns poller.ErrAgain where it would wait.
 func (c *Conn) tryRead(ctx context.Context, p []byte) (int, error) {
-	if err := c.may(ctx, &c.readers, &c.in); err != nil {
+	deadline := &c.in
+	if len(p) == 0 {
+		deadline = &noDeadline
+	}
+	if err := c.may(ctx, &c.readers, deadline); err != nil || len(p) == 0 {
 		return 0, err
 	}
 	n, err := c.sock.Read(p)
-	if err == nil {
-		c.beFair(ctx)
-	}
+	c.fair.Moved(n)
 	return n, err
 }
+
+// noDeadline never passes.
+var noDeadline worlds.Deadline
 
 // may reports why the next step of a Read or Write may not be taken.
 func (c *Conn) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline) error {
@@ -135,18 +140,21 @@ func (c *Conn) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline)
 }
 
 func (c *Conn) waitRead(ctx context.Context) error {
-	c.streak = 0
-	if err := c.sock.Arm(poller.Read); err != nil {
-		return err
-	}
-	return c.readers.WaitIO(ctx, (*readWait)(c))
+	return c.wait(ctx, poller.Read, &c.readers, (*readWait)(c))
 }
 
-func (c *Conn) beFair(ctx context.Context) {
-	if c.streak++; c.streak >= fairness {
-		c.streak = 0
-		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
+func (c *Conn) waitWrite(ctx context.Context) error {
+	return c.wait(ctx, poller.Write, &c.writers, (*writeWait)(c))
+}
+
+// wait waits until a try may go better.
+func (c *Conn) wait(ctx context.Context, m poller.Mode, q *engine.WaitQueue, what engine.Waitable) error {
+	err := c.sock.Arm(m)
+	if err == nil {
+		err = q.WaitIO(ctx, what)
+		c.fair.Waited()
 	}
+	return err
 }
 
 // Write writes all of p, and waits while there is no room. It returns fewer than len(p) only with an error: then
@@ -163,6 +171,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 	n, err := c.writeAll(ctx, p)
 	c.sending.Release(c.loop)
+	c.fair.Step(ctx)
 	return n, c.fail("write", err)
 }
 
@@ -171,10 +180,10 @@ func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
 	if err := c.may(ctx, &c.writers, &c.out); err != nil {
 		return 0, err
 	}
-	n, err := c.sock.Write(p)
+	n, err := c.sock.Write(p[:min(len(p), worlds.TurnBytes)])
+	c.fair.Moved(n)
 	switch {
 	case err == nil && n == len(p):
-		c.beFair(ctx)
 		return n, nil
 	case err != nil && err != poller.ErrAgain:
 		return n, err
@@ -183,14 +192,6 @@ func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
 	defer v.free()
 	rest, err := c.writevAll(ctx, v)
 	return n + rest, err
-}
-
-func (c *Conn) waitWrite(ctx context.Context) error {
-	c.streak = 0
-	if err := c.sock.Arm(poller.Write); err != nil {
-		return err
-	}
-	return c.writers.WaitIO(ctx, (*writeWait)(c))
 }
 
 // Close closes the connection and ends every Read and Write with net.ErrClosed. Data that Write took is still sent.

@@ -25,6 +25,7 @@ const fileAtOnce = 4 << 20
 //
 // It is ended as Write is.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	c.step()
 	if sent, err := c.readFromLender(r); sent > 0 || !errors.Is(err, errors.ErrUnsupported) {
 		return sent, err
 	}
@@ -212,8 +213,11 @@ func (c *Conn) writeSome(w io.Writer) (int, error) {
 	var err error
 	if ctx := c.loop.CurrentContext(); ctx == nil {
 		n, err = c.readForeign(buf[:])
-	} else if n, err = c.tryRead(ctx, buf[:]); err != nil && err != poller.ErrAgain {
-		err = c.fail("read", err)
+	} else {
+		c.fair.Step(ctx)
+		if n, err = c.tryRead(ctx, buf[:]); err != nil && err != poller.ErrAgain {
+			err = c.fail("read", err)
+		}
 	}
 	if n == 0 {
 		return 0, err

@@ -24,7 +24,10 @@ import (
 //
 // Dial waits, and is ended by ctx; nothing is left open then. It has no time limit of its own: use asyncio.Timeout.
 func Dial(ctx context.Context, network, address string, opts ...Option) (*Conn, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: dial %s %s: %w", network, address, err)
+	}
 	o := optionsOf(opts)
 	if o.ReusePort {
 		return nil, fmt.Errorf("aionet: dial %s %s: WithReusePort is for Listen", network, address)

@@ -71,6 +71,9 @@ func inherit(n int, names []string) (files []*os.File, err error) {
 //
 // If one of the descriptors is no listening stream socket, all are closed, and the error names it.
 func ListenersFromEnvironment(ctx context.Context) ([]*Listener, error) {
+	if _, err := loopOf(ctx); err != nil {
+		return nil, fmt.Errorf("aionet: ListenersFromEnvironment: %w", err)
+	}
 	files, err := FilesFromEnvironment()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package aionet
 
 import (
+	"math"
+
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -13,6 +15,9 @@ func (c *Conn) readForeign(p []byte) (n int, err error) {
 	}
 	if c.closed.Load() {
 		return 0, c.fail("read", errClosed)
+	}
+	if len(p) == 0 {
+		return 0, nil
 	}
 	blocked := c.sock.Block(poller.Read, func(s poller.Tryer) bool {
 		n, err = s.Read(p)
@@ -59,6 +64,9 @@ func (c *Conn) readInCallback(p []byte) (int, error) {
 	if c.closed.Load() {
 		return 0, c.fail("read", errClosed)
 	}
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if c.in.Expired() {
 		return 0, c.fail("read", errDeadline)
 	}
@@ -67,7 +75,7 @@ func (c *Conn) readInCallback(p []byte) (int, error) {
 }
 
 func (c *Conn) writeInCallback(v *vector) (int, error) {
-	n, err := c.tryWritev(v)
+	n, err := c.tryWritev(v, math.MaxInt)
 	if err == poller.ErrAgain {
 		err = c.fail("write", ErrWouldWait)
 	}

@@ -2,6 +2,7 @@ package aionet
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -28,6 +29,9 @@ func Idle(ctx context.Context, fn func(ctx context.Context) error) error {
 	s, _ := ctx.Value(serverKey{}).(*Server)
 	if s == nil {
 		return fn(ctx)
+	}
+	if err := onLoop(ctx); err != nil {
+		return fmt.Errorf("aionet: Idle: %w", err)
 	}
 	inner, cancel := asyncio.WithCancel(ctx)
 	defer cancel(nil)

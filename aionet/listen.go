@@ -9,9 +9,9 @@ import (
 	"os"
 	"sync/atomic"
 
-	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A Listener waits for connections. It is a net.Listener, on its loop and on other goroutines.
@@ -26,7 +26,7 @@ type Listener struct {
 	remove    func()
 	closed    atomic.Bool
 	acceptors engine.WaitQueue // the loop's
-	streak    int              // connections since one had to be waited for
+	fair      *worlds.Fair     // the loop's
 }
 
 // Listen opens a listener at address: "host:port", "host:0" (the system chooses) or ":port" (all interfaces, IPv4 and
@@ -39,7 +39,10 @@ type Listener struct {
 //
 // It waits to look up a name, and for the answer at a Unix socket; it is ended by ctx.
 func Listen(ctx context.Context, network, address string, opts ...Option) (*Listener, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
+	}
 	o := optionsOf(opts)
 	if err := o.secure.refuse(); err != nil {
 		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
@@ -55,7 +58,7 @@ func Listen(ctx context.Context, network, address string, opts ...Option) (*List
 }
 
 func newListener(l *engine.Loop, network string, s poller.Socket, made poller.Options) *Listener {
-	ln := &Listener{loop: l, sock: s, network: network, made: made}
+	ln := &Listener{loop: l, fair: worlds.FairOf(l), sock: s, network: network, made: made}
 	s.SetOwner(ln)
 	ln.remove = l.AddCloser(listenerCloser{ln})
 	return ln
@@ -64,12 +67,12 @@ func newListener(l *engine.Loop, network string, s poller.Socket, made poller.Op
 // ListenTLS is [Listen] for TLS: Accept returns a *TLSConn, and Serve shakes hands before it calls the handler.
 // The configuration needs a certificate or a way to get one.
 func ListenTLS(ctx context.Context, network, address string, config *tls.Config, opts ...Option) (*Listener, error) {
+	o, err := secureOptions(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
+	}
 	if config == nil || len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil {
 		return nil, fmt.Errorf("aionet: listen %s %s: the TLS configuration has no certificate; set Certificates, GetCertificate or GetConfigForClient", network, address)
-	}
-	o := optionsOf(opts)
-	if err := o.secure.check(); err != nil {
-		return nil, fmt.Errorf("aionet: listen %s %s: %w", network, address, err)
 	}
 	ln, err := Listen(ctx, network, address, append(opts[:len(opts):len(opts)], withoutTLS)...)
 	if err != nil {
@@ -163,9 +166,7 @@ func (ln *Listener) acceptSocket(ctx context.Context) (poller.Socket, error) {
 
 // tryAccept returns poller.ErrAgain where it would wait.
 func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
-	if ln.streak++; ln.streak%fairness == 0 {
-		_ = asyncio.Yield(ctx) // cancelled meanwhile: that comes next
-	}
+	ln.fair.Step(ctx)
 	if ln.closed.Load() {
 		return nil, ln.fail("accept", errClosed)
 	}
@@ -181,10 +182,10 @@ func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
 
 // waitAccept waits until a try may go better.
 func (ln *Listener) waitAccept(ctx context.Context) error {
-	ln.streak = 0
 	err := ln.sock.Arm(poller.Read)
 	if err == nil {
 		err = ln.acceptors.WaitIO(ctx, ln)
+		ln.fair.Waited()
 	}
 	return ln.fail("accept", err)
 }
@@ -208,7 +209,7 @@ func (ln *Listener) acceptForeign() (*Conn, error) {
 	if err != nil {
 		return nil, ln.fail("accept", err)
 	}
-	return newConn(ln.loop, ln.network, s)
+	return newConnOf(ln.loop, ln.fair, ln.network, s)
 }
 
 // Name returns the name that a listener from [ListenersFromEnvironment] was given; "" for others.

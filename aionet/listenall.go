@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-
-	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // portTries is how often a port that the system has chosen at one address may be taken at another.
@@ -34,11 +32,15 @@ func ListenAll(ctx context.Context, network string, addresses []string, opts ...
 }
 
 func resolveAll(ctx context.Context, network string, addresses []string, opts []Option) (all []string, err error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: ListenAll: %w", err)
+	}
 	if len(addresses) == 0 {
 		return nil, fmt.Errorf("aionet: ListenAll: there is no address")
 	}
 	for _, address := range addresses {
-		found, err := resolve(ctx, engine.MustLoopOf("aionet", ctx), optionsOf(opts).resolver, network, address)
+		found, err := resolve(ctx, l, optionsOf(opts).resolver, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("aionet: %w", &net.OpError{Op: "listen", Net: network, Addr: name{network, address}, Err: err})
 		}

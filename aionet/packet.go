@@ -1,7 +1,6 @@
 package aionet
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -68,8 +67,11 @@ func (c *PacketConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) 
 	return r.N, r.From, err
 }
 
-// Read receives a datagram; an empty one is no end.
+// Read receives a datagram; an empty one is no end. With an empty p it returns 0 and nil at once, and takes none.
 func (c *PacketConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return c.conn.Read(p)
+	}
 	r, err := c.recv(p, nil)
 	return r.N, err
 }
@@ -78,7 +80,7 @@ func (c *PacketConn) Read(p []byte) (int, error) {
 func (c *PacketConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	d, err := c.dest(to)
 	if err != nil {
-		return 0, c.failTo("write", to, err)
+		return 0, c.refuse(to, err)
 	}
 	return c.send(p, nil, d)
 }
@@ -87,7 +89,7 @@ func (c *PacketConn) WriteTo(p []byte, to net.Addr) (int, error) {
 func (c *PacketConn) WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error) {
 	d, err := c.destUDP(to)
 	if err != nil {
-		return 0, c.failTo("write", net.UDPAddrFromAddrPort(to), err)
+		return 0, c.refuse(net.UDPAddrFromAddrPort(to), err)
 	}
 	return c.send(p, nil, d)
 }
@@ -95,9 +97,15 @@ func (c *PacketConn) WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error
 // Write sends a datagram to the address that was dialled.
 func (c *PacketConn) Write(p []byte) (int, error) {
 	if c.RemoteAddr() == nil {
-		return 0, c.failTo("write", nil, errNoPeer)
+		return 0, c.refuse(nil, errNoPeer)
 	}
 	return c.send(p, nil, c.to)
+}
+
+// refuse is the end of a call that has not come to trying. It takes the call's step.
+func (c *PacketConn) refuse(to net.Addr, err error) error {
+	c.conn.step()
+	return c.failTo("write", to, err)
 }
 
 var errNoPeer = errors.New("the socket is not connected; use WriteTo, or open it by DialPacket")
@@ -113,16 +121,17 @@ func (c *PacketConn) recv(p, oob []byte) (poller.Received, error) {
 		if err == nil {
 			r, err = c.sock.Recv(p, oob)
 		}
-		switch {
-		case err == nil:
-			c.conn.beFair(ctx)
-			return r, nil
-		case err == poller.ErrAgain:
-			err = c.wait(ctx, poller.Read, &c.conn.readers, (*packetRead)(c))
+		if err == poller.ErrAgain {
+			if err = c.conn.wait(ctx, poller.Read, &c.conn.readers, (*packetRead)(c)); err == nil {
+				continue
+			}
 		}
+		c.conn.fair.Moved(r.N)
+		c.conn.fair.Step(ctx)
 		if err != nil {
 			return poller.Received{}, c.failTo("read", c.RemoteAddr(), err)
 		}
+		return r, nil
 	}
 }
 
@@ -137,30 +146,26 @@ func (c *PacketConn) send(p, oob []byte, to poller.Dest) (int, error) {
 		if err == nil {
 			err = c.sock.Send(p, oob, to)
 		}
-		switch {
-		case err == nil:
-			c.conn.beFair(ctx)
-			return len(p), nil
-		case err == poller.ErrAgain && to.Name != "": // the system does not say when that one has room again
-			err = asyncio.Sleep(ctx, pause)
-		case err == poller.ErrAgain:
-			err = c.wait(ctx, poller.Write, &c.conn.writers, (*packetWrite)(c))
+		if err == poller.ErrAgain {
+			if to.Name != "" { // the system does not say when that one has room again
+				err = asyncio.Sleep(ctx, pause)
+			} else {
+				err = c.conn.wait(ctx, poller.Write, &c.conn.writers, (*packetWrite)(c))
+			}
+			if err == nil {
+				continue
+			}
 		}
+		c.conn.fair.Moved(len(p))
+		c.conn.fair.Step(ctx)
 		if err != nil {
 			return 0, c.failTo("write", c.addrOf(to), err)
 		}
+		return len(p), nil
 	}
 }
 
 func nextPause(d time.Duration) time.Duration { return min(2*d, 20*time.Millisecond) }
-
-func (c *PacketConn) wait(ctx context.Context, m poller.Mode, q *engine.WaitQueue, what engine.Waitable) error {
-	c.conn.streak = 0
-	if err := c.sock.Arm(m); err != nil {
-		return err
-	}
-	return q.WaitIO(ctx, what)
-}
 
 // recvForeign is recv where no coroutine runs: it blocks the goroutine, in Go's netpoller, or tries once in a callback.
 func (c *PacketConn) recvForeign(p, oob []byte) (r poller.Received, err error) {

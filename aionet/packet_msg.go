@@ -35,7 +35,7 @@ func (c *PacketConn) WriteMsg(p, oob []byte, to net.Addr) (n, oobn int, err erro
 	d := c.to
 	if to != nil || c.RemoteAddr() == nil {
 		if d, err = c.dest(to); err != nil {
-			return 0, 0, c.failTo("write", to, err)
+			return 0, 0, c.refuse(to, err)
 		}
 	}
 	if n, err = c.send(p, oob, d); err != nil {
@@ -49,7 +49,7 @@ func (c *PacketConn) WriteMsgUDPAddrPort(p, oob []byte, to netip.AddrPort) (n, o
 	d := c.to
 	if to.IsValid() || c.RemoteAddr() == nil {
 		if d, err = c.destUDP(to); err != nil {
-			return 0, 0, c.failTo("write", nil, err)
+			return 0, 0, c.refuse(nil, err)
 		}
 	}
 	if n, err = c.send(p, oob, d); err != nil {

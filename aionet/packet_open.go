@@ -22,7 +22,10 @@ import (
 //
 // It waits only to look up a name, and is ended by ctx.
 func ListenPacket(ctx context.Context, network, address string, opts ...Option) (*PacketConn, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, openError("listen", network, address, err)
+	}
 	c, err := listenPacket(ctx, l, network, address, optionsOf(opts))
 	if err != nil {
 		return nil, openError("listen", network, address, err)
@@ -84,8 +87,11 @@ func (o *options) packetControl(network string) func(_, _ string, rc syscall.Raw
 //
 // It waits only to look up a name, and is ended by ctx.
 func DialPacket(ctx context.Context, network, address string, opts ...Option) (*PacketConn, error) {
-	o := optionsOf(opts)
-	d := &dialer{loop: engine.MustLoopOf("aionet", ctx), network: network, options: o}
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, openError("dial", network, address, err)
+	}
+	d := &dialer{loop: l, network: network, options: optionsOf(opts)}
 	c, err := d.dialPacket(ctx, address)
 	if err != nil {
 		return nil, openError("dial", network, address, err)
@@ -160,15 +166,14 @@ func (d *dialer) broadcastTo(ctx context.Context, a, local net.Addr) (*PacketCon
 // datagrams (net.FilePacketConn makes one of a descriptor). It takes c over: nobody else may use it any more. On error c
 // is closed.
 func NewPacketConn(ctx context.Context, c net.PacketConn) (*PacketConn, error) {
-	l := engine.MustLoopOf("aionet", ctx)
 	switch c := c.(type) {
 	case *net.UDPConn:
 		if c != nil {
-			return adoptPacket(l, c)
+			return adoptPacket(ctx, c)
 		}
 	case *net.UnixConn:
 		if c != nil {
-			return adoptPacket(l, c)
+			return adoptPacket(ctx, c)
 		}
 	case nil:
 	default:
@@ -178,7 +183,12 @@ func NewPacketConn(ctx context.Context, c net.PacketConn) (*PacketConn, error) {
 	panic("aionet: NewPacketConn: nil connection")
 }
 
-func adoptPacket(l *engine.Loop, c poller.PacketConn) (*PacketConn, error) {
+func adoptPacket(ctx context.Context, c poller.PacketConn) (*PacketConn, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)
+	}
 	p, err := newPacketConn(l, c)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)

@@ -16,6 +16,8 @@ const (
 	firstBuffer = 4 << 10
 	// trustedSize is up to where ReadExactly makes room for what is only announced, in bytes.
 	trustedSize = 64 << 10
+	// emptyReads is how often in a row a source may return neither data nor an error, as for bufio.
+	emptyReads = 100
 )
 
 // A Reader reads lines and messages from a stream, by the rules of asyncio's StreamReader. It works on any io.Reader; on
@@ -29,6 +31,7 @@ const (
 // the first waits panics.
 type Reader struct {
 	src   io.Reader
+	turn  stepper // src, if it is a connection of this package
 	limit int
 	store []byte // all of the buffer
 	buf   []byte // what was read and not taken, in store
@@ -73,7 +76,21 @@ func NewReader(src io.Reader, opts ...StreamOption) *Reader {
 	if src == nil {
 		panic("aionet: NewReader: nil source")
 	}
-	return &Reader{src: src, limit: streamOptionsOf(opts).limit}
+	r := &Reader{limit: streamOptionsOf(opts).limit}
+	r.setSource(src)
+	return r
+}
+
+func (r *Reader) setSource(src io.Reader) {
+	r.src = src
+	r.turn, _ = src.(stepper)
+}
+
+// step begins a call. Many of them need nothing from the source: what is buffered, the end, or an error.
+func (r *Reader) step() {
+	if r.turn != nil {
+		r.turn.step()
+	}
 }
 
 // fill reads once from the source, into a buffer with room for more.
@@ -105,10 +122,8 @@ func (r *Reader) readSource(call string, p []byte) (int, error) {
 	if r.err != nil || r.eof {
 		return 0, r.end()
 	}
-	for range 100 {
-		r.busy = true
-		n, err := r.src.Read(p)
-		r.busy = false
+	for range emptyReads {
+		n, err := r.readOnce(p)
 		switch {
 		case err == io.EOF:
 			r.eof = true
@@ -120,6 +135,12 @@ func (r *Reader) readSource(call string, p []byte) (int, error) {
 		}
 	}
 	return 0, io.ErrNoProgress
+}
+
+func (r *Reader) readOnce(p []byte) (int, error) {
+	r.busy = true
+	defer func() { r.busy = false }() // also after a panic
+	return r.src.Read(p)
 }
 
 func (r *Reader) end() error {
@@ -158,6 +179,7 @@ func (r *Reader) adopt(p []byte) { r.store, r.buf = p[:cap(p)], p }
 //
 // It ends early as the source's Read does, and has taken nothing then.
 func (r *Reader) Read(p []byte) (int, error) {
+	r.step()
 	if len(p) == 0 || r.err != nil {
 		return 0, r.err
 	}
@@ -180,6 +202,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 //
 // It ends early as the source's Read does; the line's beginning is kept.
 func (r *Reader) ReadLine() ([]byte, error) {
+	r.step()
 	if i := bytes.IndexByte(r.buf, '\n'); i >= 0 && i <= r.limit && r.err == nil {
 		return r.take(i + 1), nil
 	}
@@ -223,6 +246,7 @@ func (r *Reader) Lines() iter.Seq2[[]byte, error] {
 //
 // It ends early as the source's Read does; what had come is kept.
 func (r *Reader) ReadUntil(separators ...[]byte) ([]byte, error) {
+	r.step()
 	if len(separators) == 0 || slices.ContainsFunc(separators, func(s []byte) bool { return len(s) == 0 }) {
 		return nil, errors.New("aionet: Reader.ReadUntil: it takes at least one separator, and none that is empty")
 	}
@@ -287,6 +311,7 @@ func match(p []byte, from int, separators [][]byte) (start, end int) {
 //
 // It ends early as the source's Read does; what had come is kept.
 func (r *Reader) ReadExactly(n int) ([]byte, error) {
+	r.step()
 	switch {
 	case n < 0:
 		return nil, fmt.Errorf("aionet: Reader.ReadExactly: %d bytes cannot be read", n)
@@ -334,6 +359,7 @@ func (r *Reader) readLong(n int) ([]byte, error) {
 //
 // It ends early as the source's Read does; what had come is kept.
 func (r *Reader) ReadAll() ([]byte, error) {
+	r.step()
 	for {
 		if r.err != nil {
 			return nil, r.err
@@ -353,6 +379,7 @@ func (r *Reader) ReadAll() ([]byte, error) {
 //
 // It ends early as the source's Read does.
 func (r *Reader) Peek(n int) ([]byte, error) {
+	r.step()
 	if n < 0 {
 		return nil, fmt.Errorf("aionet: Reader.Peek: %d bytes cannot be read", n)
 	}
@@ -372,6 +399,7 @@ func (r *Reader) peek(call string, n int) ([]byte, error) {
 //
 // It ends early as the source's Read does, and returns how many it dropped.
 func (r *Reader) Discard(n int) (dropped int, err error) {
+	r.step()
 	if n < 0 {
 		return 0, fmt.Errorf("aionet: Reader.Discard: %d bytes cannot be dropped", n)
 	}

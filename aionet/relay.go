@@ -80,7 +80,7 @@ func (r *relay) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := r.Conn.Read(p)
+	n, err := r.readSome(p)
 	switch {
 	case err == nil:
 		return n, nil
@@ -90,6 +90,16 @@ func (r *relay) Read(p []byte) (int, error) {
 		return n, &temporary{err}
 	}
 	return n, err
+}
+
+// readSome gives up a connection that goes on returning nothing, which crypto/tls would ask for ever.
+func (r *relay) readSome(p []byte) (int, error) {
+	for range emptyReads {
+		if n, err := r.Conn.Read(p); n > 0 || err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 func isTimeout(err error) bool {

@@ -38,7 +38,11 @@ func ThreadResolver(r Resolver) Resolver {
 type threadResolver struct{ Resolver }
 
 func (t threadResolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	return asyncio.ToThreadIn(ctx, lookupLimiter(engine.MustLoopOf("aionet", ctx)), func() ([]netip.Addr, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: look %s up: %w", host, err)
+	}
+	return asyncio.ToThreadIn(ctx, lookupLimiter(l), func() ([]netip.Addr, error) {
 		return t.Resolver.LookupNetIP(ctx, network, host)
 	})
 }
@@ -56,6 +60,9 @@ func unblocked(r Resolver) Resolver {
 //
 // It waits, and is ended by ctx.
 func LookupNetIP(ctx context.Context, network, host string, opts ...Option) ([]netip.Addr, error) {
+	if _, err := loopOf(ctx); err != nil {
+		return nil, fmt.Errorf("aionet: look %s up: %w", host, err)
+	}
 	switch network {
 	case "ip", "ip4", "ip6":
 	default:
@@ -73,13 +80,17 @@ func LookupNetIP(ctx context.Context, network, host string, opts ...Option) ([]n
 //
 // It waits, and is ended by ctx.
 func LookupAddr(ctx context.Context, addr netip.Addr, opts ...Option) ([]string, error) {
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: look %s up: %w", addr, err)
+	}
 	r, ok := optionsOf(opts).resolver.(interface {
 		LookupAddr(ctx context.Context, addr string) ([]string, error)
 	})
 	if !ok {
 		r = net.DefaultResolver
 	}
-	names, err := asyncio.ToThreadIn(ctx, lookupLimiter(engine.MustLoopOf("aionet", ctx)), func() ([]string, error) {
+	names, err := asyncio.ToThreadIn(ctx, lookupLimiter(l), func() ([]string, error) {
 		return r.LookupAddr(ctx, addr.String())
 	})
 	if err != nil {

@@ -3,8 +3,10 @@ package aionet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -32,6 +34,7 @@ type trier interface {
 // and under TLS over connections that are not ours. What is not said to be the loop's is for any goroutine.
 type sendQueue struct {
 	loop      *engine.Loop
+	fair      *worlds.Fair // the loop's
 	conn      io.WriteCloser
 	try       trier            // conn, if it is one
 	sending   worlds.Lock      // whose turn it is to write to conn
@@ -49,6 +52,8 @@ type sendQueue struct {
 	err       error // ends the queue
 	asked     bool  // send is about to be called
 	running   bool  // the task is there
+	inWrite   bool  // somebody writes from data, without the lock
+	moved     bool  // and data is another buffer now
 	eof       bool  // CloseWrite follows the data
 	eofSent   bool
 	closing   bool // Close follows the data
@@ -56,7 +61,7 @@ type sendQueue struct {
 }
 
 func (q *sendQueue) init(l *engine.Loop, conn io.WriteCloser, low, high int) {
-	q.loop, q.conn, q.low, q.high = l, conn, low, high
+	q.loop, q.fair, q.conn, q.low, q.high = l, worlds.FairOf(l), conn, low, high
 	q.try, _ = conn.(trier)
 	q.soon = q.send
 }
@@ -82,20 +87,50 @@ var sendBuffers sync.Pool
 // shareBuffer is the largest buffer that goes there.
 const shareBuffer = 256 << 10
 
+// largeBuffer returns an empty buffer.
+func largeBuffer(size int) []byte {
+	if b, ok := sendBuffers.Get().(*[]byte); ok && cap(*b) >= size {
+		return *b
+	}
+	return make([]byte, 0, size)
+}
+
+// shareLarge gives b to other queues. Nobody uses it any more.
+func shareLarge(b []byte) {
+	if cap(b) > keepBuffer && cap(b) <= shareBuffer {
+		b = b[:0]
+		sendBuffers.Put(&b)
+	}
+}
+
 func (q *sendQueue) addLocked(p []byte) {
 	if cap(q.data) == 0 && len(p) > keepBuffer {
-		if b, ok := sendBuffers.Get().(*[]byte); ok {
-			q.data = *b
-		}
+		q.data = largeBuffer(len(p))
 	}
 	if q.head > 0 && len(q.data)+len(p) > cap(q.data) {
-		// Into a fresh buffer: somebody may be writing from this one.
-		left := q.data[q.head:]
-		q.data = append(make([]byte, 0, 2*len(left)+len(p)), left...)
-		q.head = 0
+		q.moveLocked(len(p))
 	}
 	q.data = append(q.data, p...)
 	q.full = q.full || q.lenLocked() > q.high
+}
+
+// moveLocked makes room for n bytes by moving what is to be sent to the beginning of a buffer. That is another one if somebody
+// is writing from this one, who gives it away then.
+func (q *sendQueue) moveLocked(n int) {
+	left := q.data[q.head:]
+	if !q.inWrite && len(left)+n <= cap(q.data) {
+		q.data = q.data[:copy(q.data, left)]
+		q.head = 0
+		return
+	}
+	old := q.data
+	q.data = append(largeBuffer(2*len(left)+n), left...)
+	q.head = 0
+	if q.inWrite {
+		q.moved = true
+	} else {
+		shareLarge(old)
+	}
 }
 
 // askLocked sees to it that send is called, in the next turn.
@@ -151,7 +186,7 @@ func (q *sendQueue) tryPartsLocked(v *vector) (done int) {
 		return 0
 	}
 	defer q.sending.Release(q.loop)
-	done, err := c.tryWritev(v)
+	done, err := c.tryWritev(v, worlds.TurnBytes)
 	q.sentLocked(0, err)
 	return done
 }
@@ -174,33 +209,48 @@ func (q *sendQueue) send() {
 
 // run is the task. When the loop ends before what was closed is sent, it has a little more time.
 func (q *sendQueue) run(ctx context.Context) error {
-	q.sendAll(ctx)
+	returned := false
+	defer func() {
+		q.mu.Lock()
+		q.running = false
+		switch {
+		case ctx.Err() != nil:
+			q.failLocked(context.Cause(ctx))
+		case !returned: // conn.Write has called it
+			q.failLocked(asyncio.ErrGoexit)
+		}
+		q.mu.Unlock()
+		q.settle()
+	}()
+	_ = q.sendAll(ctx)
 	if ctx.Err() != nil && q.isClosing() {
 		_ = asyncio.Shield(ctx, func(ctx context.Context) error {
 			return asyncio.Timeout(ctx, lingerLimit, q.sendAll)
 		})
 	}
-	q.mu.Lock()
-	q.running = false
-	if ctx.Err() != nil {
-		q.failLocked(context.Cause(ctx))
-	}
-	q.mu.Unlock()
-	q.settle()
+	returned = true
 	return nil
 }
 
 // sendAll sends until nothing is left, or until that cannot go on.
 func (q *sendQueue) sendAll(ctx context.Context) error {
 	for more := true; more && ctx.Err() == nil; {
-		if err := q.sending.Acquire(ctx, q.loop, q); err != nil {
+		q.fair.Step(ctx)
+		var err error
+		if more, err = q.sendInTurn(ctx); err != nil {
 			return err
 		}
-		more = q.sendPart(ctx.Err)
-		q.sending.Release(q.loop)
-		q.settle()
 	}
 	return nil
+}
+
+func (q *sendQueue) sendInTurn(ctx context.Context) (more bool, err error) {
+	if err := q.sending.Acquire(ctx, q.loop, q); err != nil {
+		return false, err
+	}
+	defer q.settle()
+	defer q.sending.Release(q.loop)
+	return q.sendPart(ctx.Err), nil
 }
 
 // flush is sendAll on a foreign goroutine, which blocks, and does without the loop.
@@ -223,20 +273,62 @@ func (q *sendQueue) flush() error {
 // sendPart writes once, for who has its turn, and reports whether to go on.
 func (q *sendQueue) sendPart(cancelled func() error) bool {
 	q.mu.Lock()
-	part := q.data[q.head:min(len(q.data), q.head+sendAtOnce)]
+	from := q.data
+	part := from[q.head:min(len(from), q.head+sendAtOnce)]
+	q.inWrite, q.moved = len(part) > 0, false
 	q.mu.Unlock()
 	if len(part) == 0 {
 		return false
 	}
-	n, err := q.conn.Write(part)
+	n, err := q.write(part)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.inWrite = false; q.moved {
+		shareLarge(from)
+	}
 	if err != nil && (cancelled() != nil || q.resumable && errors.Is(err, errDeadline)) {
 		q.sentLocked(n, nil)
 		return false
 	}
 	q.sentLocked(n, err)
 	return q.lenLocked() > 0
+}
+
+// write is conn.Write. That may be anybody's code: a result that none of an io.Writer can have, or a panic, ends the queue
+// as an error does, so that those who wait are told.
+func (q *sendQueue) write(p []byte) (n int, err error) {
+	err = q.guarded(func() (err error) {
+		n, err = q.conn.Write(p)
+		return err
+	})
+	if n < 0 || n > len(p) {
+		return 0, fmt.Errorf("%T.Write returned %d for %d bytes", q.conn, n, len(p))
+	}
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	if q.loop.On() {
+		q.fair.Moved(n)
+	}
+	return n, err
+}
+
+// guarded makes an error of a panic in fn, and reports it.
+func (q *sendQueue) guarded(fn func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		err = &asyncio.PanicError{Value: v, Stack: debug.Stack()}
+		info := asyncio.ExceptionInfo{Message: fmt.Sprintf("aionet: a method of %T panicked", q.conn), Err: err}
+		if q.loop.On() {
+			q.loop.CallException(info)
+		} else {
+			_ = q.loop.CallSoonThreadsafe(func() { q.loop.CallException(info) }) // else the caller alone is told
+		}
+	}()
+	return fn()
 }
 
 // sentLocked notes that n bytes were written, and how that ended.
@@ -256,14 +348,10 @@ func (q *sendQueue) sentLocked(n int, err error) {
 // emptyLocked is called when all was sent, by who sent it, so that nobody uses the buffer any more.
 func (q *sendQueue) emptyLocked() {
 	q.data, q.head = q.data[:0], 0
-	if cap(q.data) <= keepBuffer {
-		return
+	if cap(q.data) > keepBuffer {
+		shareLarge(q.data)
+		q.data = nil
 	}
-	if cap(q.data) <= shareBuffer {
-		b := q.data
-		sendBuffers.Put(&b)
-	}
-	q.data = nil
 }
 
 // failLocked ends the queue.
@@ -286,7 +374,7 @@ func (q *sendQueue) settle() {
 	wake := !q.full || q.closing
 	q.mu.Unlock()
 	if eof {
-		if err := q.conn.(closeWriter).CloseWrite(); err != nil {
+		if err := q.guarded(q.conn.(closeWriter).CloseWrite); err != nil {
 			q.fail(err)
 		}
 	}
@@ -295,7 +383,7 @@ func (q *sendQueue) settle() {
 		if q.linger != nil {
 			q.linger.Stop()
 		}
-		if err := q.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := q.guarded(q.conn.Close); err != nil && !errors.Is(err, net.ErrClosed) {
 			q.fail(err)
 		}
 	}
@@ -331,7 +419,9 @@ func (q *sendQueue) waitForRoom(ctx context.Context) error {
 		case !full:
 			return nil
 		}
-		if err := q.waiting.Wait(ctx, q); err != nil {
+		err = q.waiting.Wait(ctx, q)
+		q.fair.Waited()
+		if err != nil {
 			return err
 		}
 	}

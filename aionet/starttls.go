@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
-	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // DialTLS connects as [Dial] does and shakes hands. config may be nil; without a ServerName it takes the host of
@@ -19,8 +18,8 @@ import (
 //
 // It waits, and is ended by ctx; nothing is left open then.
 func DialTLS(ctx context.Context, network, address string, config *tls.Config, opts ...Option) (*TLSConn, error) {
-	o := optionsOf(opts)
-	if err := o.secure.check(); err != nil {
+	o, err := secureOptions(ctx, opts)
+	if err != nil {
 		return nil, fmt.Errorf("aionet: dial %s %s: %w", network, address, err)
 	}
 	c, err := Dial(ctx, network, address, append(opts[:len(opts):len(opts)], withoutTLS)...)
@@ -56,15 +55,23 @@ func withServerName(config *tls.Config, address string) *tls.Config {
 //
 // It waits, and is ended by ctx. After an error c is closed.
 func StartTLS(ctx context.Context, c net.Conn, config *tls.Config, side TLSSide, opts ...Option) (*TLSConn, error) {
-	o := optionsOf(opts)
-	if err := o.secure.check(); err != nil {
+	o, err := secureOptions(ctx, opts)
+	if err != nil {
+		if c != nil {
+			c.Close()
+		}
 		return nil, fmt.Errorf("aionet: start TLS: %w", err)
 	}
 	return startTLS(ctx, c, nil, config, side, o.secure)
 }
 
 func startTLS(ctx context.Context, c net.Conn, early []byte, config *tls.Config, side TLSSide, o tlsOptions) (*TLSConn, error) {
-	t := newTLS(engine.MustLoopOf("aionet", ctx), c, early, config, side)
+	l, err := loopOf(ctx)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("aionet: TLS handshake with %s: %w", nameOf(c), err)
+	}
+	t := newTLS(l, c, early, config, side)
 	t.set(o)
 	if err := t.HandshakeContext(ctx); err != nil {
 		t.Close()
@@ -117,6 +124,15 @@ func (o *tlsOptions) check() error {
 		return fmt.Errorf("%s must be positive", o.given)
 	}
 	return nil
+}
+
+// secureOptions begins a function that speaks TLS.
+func secureOptions(ctx context.Context, opts []Option) (*options, error) {
+	if _, err := loopOf(ctx); err != nil {
+		return nil, err
+	}
+	o := optionsOf(opts)
+	return o, o.secure.check()
 }
 
 // refuse is for what does not speak TLS.

@@ -78,7 +78,6 @@ func TestOpenConnection_talksToStartServer(t *testing.T) {
 // conformance: stream-05
 func TestStreams_withoutALoop_sayWhatIsMissing(t *testing.T) {
 	mustPanicWith(t, "asyncio", func() { aionet.NewWriter(context.Background(), &valve{}) })
-	mustPanicWith(t, "asyncio", func() { _, _, _ = aionet.OpenConnection(context.Background(), "tcp", "127.0.0.1:1") })
 	mustPanicWith(t, "StartServer: nil handler", func() { _, _ = aionet.StartServer(context.Background(), "tcp", "127.0.0.1:0", nil) })
 	mustPanicWith(t, "WithTLS: nil configuration", func() { aionet.WithTLS(nil) })
 }

@@ -30,6 +30,7 @@ import (
 // is refused: crypto/tls would hold its locks while it waits for the peer.
 type TLSConn struct {
 	loop  *engine.Loop
+	fair  *worlds.Fair // the loop's
 	under net.Conn
 	out   carrier // over under
 	tls   *tls.Conn
@@ -65,8 +66,10 @@ func newTLS(l *engine.Loop, c net.Conn, early []byte, config *tls.Config, side T
 	}
 	t := &TLSConn{loop: l, under: c, config: config, side: side}
 	if plain, ok := c.(*Conn); ok {
+		t.fair = plain.fair
 		t.out = newWriteQueue(plain)
 	} else {
+		t.fair = worlds.FairOf(l)
 		r := newRelay(l, c)
 		r.inHandshake = func() bool { return !t.shaken.Load() }
 		t.out = r
@@ -90,6 +93,12 @@ func (t *TLSConn) Handshake() error { return t.HandshakeContext(context.Backgrou
 // It waits, and is ended by ctx, the running block and the deadlines. A handshake that was ended cannot go on:
 // close the connection then.
 func (t *TLSConn) HandshakeContext(ctx context.Context) error {
+	defer t.step()
+	return t.handshake(ctx)
+}
+
+// handshake is HandshakeContext within a call that has taken its step.
+func (t *TLSConn) handshake(ctx context.Context) error {
 	if t.shaken.Load() {
 		return nil
 	}
@@ -155,7 +164,8 @@ func (t *TLSConn) WaitName() string { return "its turn at TLS with " + nameOf(t)
 
 // Read is [Conn.Read], decrypted. When it is cancelled or its deadline passes, reading may go on later.
 func (t *TLSConn) Read(p []byte) (int, error) {
-	if err := t.Handshake(); err != nil {
+	defer t.step()
+	if err := t.handshake(context.Background()); err != nil || len(p) == 0 {
 		return 0, err
 	}
 	if ctx := t.loop.CurrentContext(); ctx != nil {
@@ -171,6 +181,7 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 	}
 	defer t.reading.Release(t.loop)
 	n, err := t.tls.Read(p)
+	t.moved(n)
 	if err != nil && err != io.EOF && t.out.isClosing() {
 		err = t.out.fail("read", errClosed)
 	}
@@ -200,7 +211,8 @@ func (t *TLSConn) Writev(parts ...[]byte) (int, error) {
 const recordMost = 16 << 10
 
 func (t *TLSConn) writeParts(parts ...[]byte) (int, error) {
-	if err := t.Handshake(); err != nil {
+	defer t.step()
+	if err := t.handshake(context.Background()); err != nil {
 		return 0, err
 	}
 	if ctx := t.loop.CurrentContext(); ctx != nil {
@@ -235,14 +247,17 @@ func (t *TLSConn) write(parts [][]byte, before, after func() error) (done int, e
 	return done, nil
 }
 
-// writePart encrypts p bit by bit, with a wait before and after each.
+// writePart encrypts p bit by bit, with a wait before and after each. Each takes a step of its own, as the peer may take all
+// of them at once.
 func (t *TLSConn) writePart(p []byte, before, after func() error) (done int, err error) {
 	for {
+		t.step()
 		if err := before(); err != nil {
 			return done, t.out.fail("write", err)
 		}
 		n, err := t.tls.Write(p[done:min(len(p), done+recordsAtOnce)])
 		done += n
+		t.moved(n)
 		if err != nil {
 			return done, unwrapTemporary(err)
 		}
@@ -255,7 +270,7 @@ func (t *TLSConn) writePart(p []byte, before, after func() error) (done int, err
 	}
 }
 
-// tryWrite is for a sendQueue over this connection.
+// tryWrite is for a sendQueue over this connection; see [Conn.tryWrite].
 func (t *TLSConn) tryWrite(p []byte) (done int, err error) {
 	if !t.shaken.Load() || !t.writing.TryAcquire() {
 		return 0, poller.ErrAgain
@@ -264,6 +279,9 @@ func (t *TLSConn) tryWrite(p []byte) (done int, err error) {
 	for done < len(p) && err == nil {
 		if err := t.out.room(); err != nil {
 			return done, err
+		}
+		if done >= worlds.TurnBytes {
+			return done, poller.ErrAgain
 		}
 		var n int
 		n, err = t.tls.Write(p[done:min(len(p), done+recordsAtOnce)])

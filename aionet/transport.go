@@ -13,6 +13,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A Transport is a connection in callback style: it calls a [Protocol] with what arrives, and sends in the
@@ -84,7 +85,7 @@ const (
 	lowWater  = 16 << 10
 	highWater = 64 << 10
 
-	// readsPerTurn is how often a transport reads before others have a turn.
+	// readsPerTurn is how often a transport reads before others have a turn, if that is no more than worlds.TurnBytes.
 	readsPerTurn = 16
 	// droppedBeforeReport is how many writes a transport that has ended drops before it says so.
 	droppedBeforeReport = 5
@@ -271,8 +272,10 @@ func (t *transport) call(fn func()) {
 }
 
 func (t *transport) receive() {
-	for range readsPerTurn {
-		err := t.receiveOnce()
+	received := 0
+	for reads := 0; reads < readsPerTurn && received < worlds.TurnBytes; reads++ {
+		n, err := t.receiveOnce()
+		received += n
 		switch {
 		case err == nil:
 		case err == poller.ErrAgain:
@@ -305,7 +308,8 @@ func (t *transport) receive() {
 	t.source.Ready()
 }
 
-func (t *transport) receiveOnce() error {
+// receiveOnce returns an error only if there were no data: it will be there again.
+func (t *transport) receiveOnce() (int, error) {
 	if t.is(buffered) {
 		return t.receiveBuffered()
 	}
@@ -313,23 +317,23 @@ func (t *transport) receiveOnce() error {
 	n, err := t.wire.Read(p)
 	if n > 0 {
 		t.proto.DataReceived(p[:n])
-		return nil // an error will be there again
+		return n, nil
 	}
-	return err
+	return 0, err
 }
 
-func (t *transport) receiveBuffered() error {
+func (t *transport) receiveBuffered() (int, error) {
 	b := t.proto.(BufferedProtocol)
 	p := b.GetBuffer(receiveSize)
 	if len(p) == 0 {
-		return errEmptyBuffer
+		return 0, errEmptyBuffer
 	}
 	n, err := t.wire.Read(p)
 	if n > 0 {
 		b.BufferUpdated(n)
-		return nil
+		return n, nil
 	}
-	return err
+	return 0, err
 }
 
 var errEmptyBuffer = errors.New("the protocol's GetBuffer returned an empty buffer; return one with room")
@@ -525,6 +529,15 @@ func (t *transport) check(call string) {
 	if !t.source.OnLoop() {
 		t.misuse(call)
 	}
+}
+
+// onLoop is check for what returns an error.
+func (t *transport) onLoop(ctx context.Context) error {
+	err := onLoop(ctx)
+	if err == nil && !t.source.OnLoop() {
+		err = errOtherLoop
+	}
+	return err
 }
 
 func (t *transport) misuse(call string) {

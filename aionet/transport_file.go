@@ -28,7 +28,10 @@ type sendFile struct {
 }
 
 func (t *transport) SendFile(ctx context.Context, f io.ReadSeeker, offset, n int64, opts ...SendFileOption) (int64, error) {
-	t.check("SendFile")
+	if err := t.onLoop(ctx); err != nil {
+		return 0, fmt.Errorf("aionet: Transport.SendFile: %w", err)
+	}
+	defer t.step()
 	if offset < 0 || n < 0 {
 		return 0, fmt.Errorf("aionet: Transport.SendFile: negative offset %d or count %d", offset, n)
 	}

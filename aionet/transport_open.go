@@ -28,8 +28,8 @@ func DialProtocol(ctx context.Context, network, address string, p Protocol, opts
 // DialProtocolTLS is [DialProtocol] with TLS, as in [DialTLS]. If the handshake fails, p is told nothing.
 func DialProtocolTLS(ctx context.Context, network, address string, config *tls.Config, p Protocol, opts ...Option) (Transport, error) {
 	mustProtocol("DialProtocolTLS", p)
-	o := optionsOf(opts)
-	if err := o.secure.check(); err != nil {
+	o, err := secureOptions(ctx, opts)
+	if err != nil {
 		return nil, fmt.Errorf("aionet: dial %s %s: %w", network, address, err)
 	}
 	c, err := Dial(ctx, network, address, append(opts[:len(opts):len(opts)], withoutTLS)...)
@@ -48,7 +48,7 @@ func DialProtocolTLS(ctx context.Context, network, address string, config *tls.C
 // It waits until p's ConnectionMade has been called, and is ended by ctx; nothing is left open then.
 func NewTransport(ctx context.Context, c *Conn, p Protocol) (Transport, error) {
 	mustProtocol("NewTransport", p)
-	t, err := c.toTransport()
+	t, err := c.toTransport(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,15 +62,15 @@ func NewTransport(ctx context.Context, c *Conn, p Protocol) (Transport, error) {
 // the server's a certificate. The only options are [WithHandshakeTimeout] and [WithShutdownTimeout].
 func NewTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSSide, p Protocol, opts ...Option) (Transport, error) {
 	mustProtocol("NewTransportTLS", p)
-	o := optionsOf(opts)
-	if err := o.secure.check(); err != nil {
+	o, err := secureOptions(ctx, opts)
+	if err != nil {
 		return nil, fmt.Errorf("aionet: NewTransportTLS: %w", err)
 	}
 	return newTransportTLS(ctx, c, config, side, p, o.secure)
 }
 
 func newTransportTLS(ctx context.Context, c *Conn, config *tls.Config, side TLSSide, p Protocol, o tlsOptions) (Transport, error) {
-	t, err := c.toTransport()
+	t, err := c.toTransport(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,17 +93,21 @@ func (t *transport) shake(ctx context.Context, config *tls.Config, side TLSSide,
 }
 
 // toTransport takes the socket out of c.
-func (c *Conn) toTransport() (*transport, error) {
-	if err := c.release("NewTransport"); err != nil {
+func (c *Conn) toTransport(ctx context.Context) (*transport, error) {
+	if err := c.release(ctx); err != nil {
 		return nil, err
 	}
 	return socketTransport(c.loop, c.sock), nil
 }
 
 // release leaves the socket to the caller.
-func (c *Conn) release(call string) error {
-	if !c.loop.On() {
-		panic("aionet: " + call + ": not on the connection's loop")
+func (c *Conn) release(ctx context.Context) error {
+	l, err := loopOf(ctx)
+	if err == nil && l != c.loop {
+		err = errOtherLoop
+	}
+	if err != nil {
+		return c.fail("hand over", err)
 	}
 	if !c.readers.Empty() || !c.writers.Empty() || c.over != nil {
 		return c.fail("hand over", errors.New("a coroutine, or TLS, is using the connection"))
@@ -117,6 +121,8 @@ func (c *Conn) release(call string) error {
 	c.sock.SetDeadline(poller.Read|poller.Write, time.Time{})
 	return nil
 }
+
+var errOtherLoop = errors.New("the connection belongs to another loop")
 
 func socketTransport(l *engine.Loop, s poller.Socket) *transport {
 	t := newTransport(l, s)

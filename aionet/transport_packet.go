@@ -12,6 +12,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A DatagramProtocol is told what happens on its [DatagramTransport]: ConnectionMade first and once, ConnectionLost
@@ -69,7 +70,7 @@ func NewDatagramTransport(ctx context.Context, c *PacketConn, p DatagramProtocol
 	if p == nil {
 		panic("aionet: NewDatagramTransport: nil DatagramProtocol")
 	}
-	if err := c.conn.release("NewDatagramTransport"); err != nil {
+	if err := c.conn.release(ctx); err != nil {
 		return nil, err
 	}
 	t := &datagramTransport{c: c, proto: p, low: lowWater, high: highWater, hub: hubOf(c.conn.loop)}
@@ -168,7 +169,8 @@ func (t *datagramTransport) tellErrors() {
 }
 
 func (t *datagramTransport) receive() {
-	for range readsPerTurn {
+	received := 0
+	for reads := 0; reads < readsPerTurn && received < worlds.TurnBytes; reads++ {
 		if t.is(closing) {
 			return
 		}
@@ -183,6 +185,7 @@ func (t *datagramTransport) receive() {
 		case err != nil:
 			t.failed("read", err)
 		default:
+			received += r.N
 			t.proto.DatagramReceived(t.hub.buffer()[:r.N], t.sender(r))
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -30,7 +29,10 @@ func WritePipe(ctx context.Context, f *os.File, p Protocol) (Transport, error) {
 }
 
 func openPipe(ctx context.Context, f *os.File, p Protocol, s state) (Transport, error) {
-	l := engine.MustLoopOf("aionet", ctx)
+	l, err := loopOf(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("aionet: pipe %s: %w", f.Name(), err)
+	}
 	if info, err := f.Stat(); err != nil {
 		return nil, fmt.Errorf("aionet: pipe: %w", err)
 	} else if info.Mode().IsRegular() || info.IsDir() {

@@ -807,7 +807,6 @@ func TestTransport_onAnotherGoroutine_panicsAndNamesTheCall(t *testing.T) {
 			"SetWriteBufferLimits": func() { tr.SetWriteBufferLimits(0, 0) }, "WriteBufferLimits": func() { tr.WriteBufferLimits() },
 			"WriteBufferSize": func() { tr.WriteBufferSize() }, "SetProtocol": func() { tr.SetProtocol(&recorder{}) },
 			"Protocol": func() { tr.Protocol() }, "ConnectionState": func() { tr.ConnectionState() },
-			"SendFile": func() { tr.SendFile(ctx, nil, 0, 0) }, "StartTLS": func() { tr.StartTLS(ctx, nil, false) },
 		} {
 			message, err := asyncio.ToThread(ctx, func() (message string, _ error) {
 				defer func() { message = fmt.Sprint(recover()) }()

@@ -224,7 +224,10 @@ func (e *tlsEnd) SetReadDeadline(time.Time) error  { return nil }
 func (e *tlsEnd) SetWriteDeadline(time.Time) error { return nil }
 
 func (t *transport) StartTLS(ctx context.Context, config *tls.Config, side TLSSide, opts ...Option) error {
-	t.check("StartTLS")
+	if err := t.onLoop(ctx); err != nil {
+		return fmt.Errorf("aionet: Transport.StartTLS: %w", err)
+	}
+	defer t.step()
 	o := optionsOf(opts)
 	if err := o.secure.check(); err != nil {
 		return fmt.Errorf("aionet: Transport.StartTLS: %w", err)

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // This file is how a transport sends: at once if it can, from its buffer when there is room.
@@ -154,14 +155,17 @@ func (t *transport) keep(p []byte) {
 	t.out = append(t.out, p...)
 }
 
-// flush sends what is in the buffer, as there may be room.
+// flush sends what is in the buffer, as there may be room; no more of it than a turn may move.
 func (t *transport) flush() {
+	over := false
 	if len(t.out) > t.sent {
-		n, err := t.writeSome(t.out[t.sent:])
+		part := t.out[t.sent:min(len(t.out), t.sent+worlds.TurnBytes)]
+		n, err := t.writeSome(part)
 		if err != nil {
 			return
 		}
 		t.sent += n
+		over = n == len(part)
 	}
 	if w, ok := t.wire.(*tlsWire); ok && len(t.out) == t.sent {
 		if err := w.drain(); err != nil && err != poller.ErrAgain {
@@ -170,13 +174,17 @@ func (t *transport) flush() {
 		}
 	}
 	t.mayResume()
-	if t.unsent() > 0 {
+	switch {
+	case t.unsent() == 0:
+		t.flushed()
+	case over:
+		t.state |= flushDue
+		t.source.Ready()
+	default:
 		if err := t.wire.Arm(poller.Write); err != nil {
 			t.fatal("write", err)
 		}
-		return
 	}
-	t.flushed()
 }
 
 // flushed does what was put off until all was sent, if it was.

@@ -1,17 +1,20 @@
 package aionet
 
-import "github.com/go-asyncio/asyncio/internal/poller"
+import (
+	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
+)
 
-// tryWrite writes what there is room for, for a sendQueue over this connection. It returns poller.ErrAgain if that is not
-// all. On the loop only.
+// tryWrite writes what there is room for, and no more than a turn may move, for a sendQueue over this connection. It returns
+// poller.ErrAgain if that is not all. On the loop only.
 func (c *Conn) tryWrite(p []byte) (int, error) {
 	v := vectorOf([][]byte{p})
 	defer v.free()
-	return c.tryWritev(v)
+	return c.tryWritev(v, worlds.TurnBytes)
 }
 
-// tryWritev is tryWrite for several parts, and for a callback.
-func (c *Conn) tryWritev(v *vector) (done int, err error) {
+// tryWritev is tryWrite for several parts, and for a callback. It begins no further try once it has written most.
+func (c *Conn) tryWritev(v *vector, most int) (done int, err error) {
 	if c.closed.Load() {
 		return 0, c.fail("write", errClosed)
 	}
@@ -30,6 +33,9 @@ func (c *Conn) tryWritev(v *vector) (done int, err error) {
 		}
 		if err != nil {
 			return done, c.fail("write", err)
+		}
+		if done >= most && len(v.parts) > 0 {
+			return done, poller.ErrAgain
 		}
 	}
 	return done, nil

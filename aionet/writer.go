@@ -34,7 +34,6 @@ const sendNow = 16 << 10
 type Writer struct {
 	q       *sendQueue
 	conn    io.WriteCloser
-	streak  int // Drains since one had to wait
 	cleanup runtime.Cleanup
 }
 
@@ -133,17 +132,15 @@ func (w *Writer) WriteString(s string) (int, error) { return w.Write([]byte(s)) 
 // It is ended by ctx; what was written stays, and is sent.
 func (w *Writer) Drain(ctx context.Context) error {
 	q := w.q
+	if err := w.check(ctx); err != nil {
+		return fmt.Errorf("aionet: send to %s: %w", nameOf(w.conn), err)
+	}
 	if q.pending() {
 		q.send()
 	}
-	if w.streak++; w.streak >= fairness {
-		w.streak = 0
-		if err := asyncio.Yield(ctx); err != nil {
-			return err
-		}
-	}
 	err := q.waitForRoom(ctx)
 	if err == nil {
+		q.fair.Step(q.loop.CurrentContext())
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
@@ -153,6 +150,17 @@ func (w *Writer) Drain(ctx context.Context) error {
 		return cause
 	}
 	return fmt.Errorf("aionet: send to %s: %w", nameOf(w.conn), err)
+}
+
+// check says why a call may not wait with ctx.
+func (w *Writer) check(ctx context.Context) error {
+	if err := onLoop(ctx); err != nil {
+		return err
+	}
+	if !w.q.loop.On() {
+		return errOtherLoop
+	}
+	return nil
 }
 
 // WriteEOF tells the peer, once what was written is sent, that nothing more will come; reading goes on. Then Write and a
@@ -186,7 +194,11 @@ func (w *Writer) Close() error {
 //
 // It is ended by ctx, and the connection is cut off then, with what was not sent, if it is being closed.
 func (w *Writer) WaitClosed(ctx context.Context) error {
+	if err := w.check(ctx); err != nil {
+		return fmt.Errorf("aionet: close %s: %w", nameOf(w.conn), err)
+	}
 	err := w.q.waitClosed(ctx)
+	w.q.fair.Step(w.q.loop.CurrentContext())
 	if err == nil || context.Cause(ctx) != nil {
 		return err
 	}
@@ -245,6 +257,10 @@ func (w *Writer) String() string {
 //
 // It waits, and is ended by ctx. After an error the connection is closed, unless that is one of the arguments.
 func (w *Writer) StartTLS(ctx context.Context, r *Reader, config *tls.Config, side TLSSide, opts ...Option) error {
+	if err := w.check(ctx); err != nil {
+		return fmt.Errorf("aionet: start TLS with %s: %w", nameOf(w.conn), err)
+	}
+	defer func() { w.q.fair.Step(w.q.loop.CurrentContext()) }()
 	o := optionsOf(opts)
 	conn, ok := w.conn.(net.Conn)
 	if !ok || r.src != io.Reader(conn) || r.busy {
@@ -265,7 +281,8 @@ func (w *Writer) StartTLS(ctx context.Context, r *Reader, config *tls.Config, si
 		w.q.fail(err)
 		return err
 	}
-	r.src, w.conn = t, t
+	r.setSource(t)
+	w.conn = t
 	w.q.mu.Lock()
 	defer w.q.mu.Unlock()
 	w.q.conn, w.q.try = t, t

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // Writev is [Conn.Write] for several parts, which are not copied together: one system call takes up to 1,024 of them, as
@@ -21,6 +22,7 @@ func (c *Conn) Writev(parts ...[]byte) (int, error) {
 	}
 	n, err := c.writevAll(ctx, v)
 	c.sending.Release(c.loop)
+	c.fair.Step(ctx)
 	return n, c.fail("write", err)
 }
 
@@ -31,10 +33,12 @@ func (c *Conn) writevAll(ctx context.Context, v *vector) (done int, err error) {
 		}
 		n, err := v.writeTo(c.sock)
 		done += n
+		c.fair.Moved(n)
 		switch {
 		case err == nil && len(v.parts) == 0:
-			c.beFair(ctx)
 			return done, nil
+		case err == nil:
+			c.fair.Step(ctx)
 		case err == poller.ErrAgain:
 			err = c.waitWrite(ctx)
 		}
@@ -78,18 +82,38 @@ func sizeOf(parts [][]byte) (n int) {
 	return n
 }
 
-// writeTo takes off what one try writes.
+// writeTo takes off what one try writes, which is no more than a turn may move: with a peer that reads as fast, one system
+// call could go on for as long as there are data.
 func (v *vector) writeTo(s poller.Tryer) (n int, err error) {
-	switch len(v.parts) {
+	k, last := v.limit(worlds.TurnBytes)
+	switch k {
 	case 0:
 		n, err = s.Write(nil) // it says what is wrong with the connection
 	case 1:
 		n, err = s.Write(v.parts[0])
 	default:
-		n, err = s.Writev(v.parts)
+		n, err = s.Writev(v.parts[:k])
+	}
+	if k > 0 {
+		v.parts[k-1] = last
 	}
 	v.drop(n)
 	return n, err
+}
+
+// partsAtOnce is how many parts the system takes in one call.
+const partsAtOnce = 1024
+
+// limit returns how many of the parts hold up to most bytes. It cuts the last one of these, which it also returns whole.
+func (v *vector) limit(most int) (k int, last []byte) {
+	for _, last = range v.parts[:min(len(v.parts), partsAtOnce)] {
+		k++
+		if most -= len(last); most <= 0 {
+			v.parts[k-1] = last[:len(last)+most]
+			break
+		}
+	}
+	return k, last
 }
 
 func (v *vector) drop(n int) {

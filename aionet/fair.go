@@ -1,0 +1,55 @@
+package aionet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
+)
+
+// This file is how a call of this package begins: it takes its steps by the rule of fairness, for which see [worlds.Fair],
+// and if it is given a context it asks on which loop it is.
+
+// stepper is a connection, for what is built on it and has calls that do not reach it. Its step is Fair.Step where the
+// caller may be a coroutine, a callback or a goroutine.
+type stepper interface{ step() }
+
+func (c *Conn) step() { c.fair.Step(c.loop.CurrentContext()) }
+
+// step is for the calls that wait.
+func (t *transport) step() {
+	l := t.source.Loop()
+	worlds.FairOf(l).Step(l.CurrentContext())
+}
+
+func (t *TLSConn) step() { t.fair.Step(t.loop.CurrentContext()) }
+
+// moved is Fair.Moved where the caller may be anybody.
+func (t *TLSConn) moved(n int) {
+	if t.loop.On() {
+		t.fair.Moved(n)
+	}
+}
+
+// loopOf begins each function that is given a context: it returns the loop on which the caller runs, or what onLoop says. It
+// takes the steps of opening something, as what follows may fail at once.
+func loopOf(ctx context.Context) (*engine.Loop, error) {
+	if err := onLoop(ctx); err != nil {
+		return nil, err
+	}
+	l := engine.MustLoopOf("aionet", ctx)
+	worlds.FairOf(l).Steps(l.CurrentContext(), worlds.OpeningSteps)
+	return l, nil
+}
+
+// onLoop says why the caller is not on the loop of ctx: asyncio.ErrNotOnLoop, asyncio.ErrWrongGoroutine or
+// asyncio.ErrLoopClosed. A callback of the loop may go on, as far as it needs no waiting.
+func onLoop(ctx context.Context) error {
+	err := asyncio.Enter(ctx, noWait)
+	if errors.Is(err, asyncio.ErrNotOnLoop) || errors.Is(err, asyncio.ErrWrongGoroutine) || errors.Is(err, asyncio.ErrLoopClosed) {
+		return err
+	}
+	return nil
+}
