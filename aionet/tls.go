@@ -40,6 +40,7 @@ type TLSConn struct {
 	limit                     time.Duration // for the handshake; 0: none
 	reading, writing, shaking worlds.Lock   // one at a time in crypto/tls, each with loop-aware waiting
 	shaken                    atomic.Bool
+	blocked                   atomic.Bool // a goroutine shakes hands
 	closing                   sync.Once
 	unsent                    bool // data were queued at Close
 	closeErr                  error
@@ -78,11 +79,26 @@ func newTLS(l *engine.Loop, c net.Conn, early []byte, config *tls.Config, side T
 		t.out = &withEarly{t.out, early}
 	}
 	if side == ServerSide {
-		t.tls = tls.Server(t.out, config)
+		t.tls = tls.Server(unclosed{t.out, t}, config)
 	} else {
-		t.tls = tls.Client(t.out, config)
+		t.tls = tls.Client(unclosed{t.out, t}, config)
 	}
 	return t
+}
+
+// unclosed is the carrier as crypto/tls has it. When the context of a handshake ends, crypto/tls closes its connection, on a
+// goroutine of its own, to end the reads and writes. Only a goroutine that is blocked in them needs that: in a coroutine they
+// are under the same context. All else is closed by TLSConn.
+type unclosed struct {
+	carrier
+	t *TLSConn
+}
+
+func (c unclosed) Close() error {
+	if c.t.blocked.Load() {
+		return c.carrier.Close()
+	}
+	return nil
 }
 
 // Handshake is [TLSConn.HandshakeContext] under the running block.
@@ -91,7 +107,8 @@ func (t *TLSConn) Handshake() error { return t.HandshakeContext(context.Backgrou
 // HandshakeContext shakes hands, unless that has been done. The first Read or Write does it otherwise.
 //
 // It waits, and is ended by ctx, the running block and the deadlines. A handshake that was ended cannot go on:
-// close the connection then.
+// close the connection then. The functions of the configuration may wait, too, with the Context of what they are given
+// (tls.ClientHelloInfo), which is below that of the handshake.
 func (t *TLSConn) HandshakeContext(ctx context.Context) error {
 	defer t.step()
 	return t.handshake(ctx)
@@ -129,9 +146,7 @@ func (t *TLSConn) shake(ctx context.Context) error {
 	if t.limit > 0 {
 		limit = t.limit
 	}
-	return asyncio.Timeout(ctx, limit, func(context.Context) error {
-		return t.shakeOnce(context.Background()) // the running block ends it
-	})
+	return asyncio.Timeout(ctx, limit, t.shakeOnce)
 }
 
 func (t *TLSConn) shakeForeign(ctx context.Context) error {
@@ -145,6 +160,8 @@ func (t *TLSConn) shakeForeign(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, t.limit)
 		defer cancel()
 	}
+	t.blocked.Store(true)
+	defer t.blocked.Store(false)
 	if err := t.shakeOnce(ctx); err != nil {
 		return err
 	}
@@ -152,11 +169,20 @@ func (t *TLSConn) shakeForeign(ctx context.Context) error {
 }
 
 func (t *TLSConn) shakeOnce(ctx context.Context) error {
-	if err := t.tls.HandshakeContext(ctx); err != nil {
-		return unwrapTemporary(err)
+	if err := shakeHands(ctx, t.tls); err != nil {
+		return err
 	}
 	t.shaken.Store(true)
 	return nil
+}
+
+// shakeHands returns the cause where crypto/tls returns that of which ctx is an error.
+func shakeHands(ctx context.Context, c *tls.Conn) error {
+	err := c.HandshakeContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return unwrapTemporary(err)
 }
 
 // WaitName says what a task waits for.

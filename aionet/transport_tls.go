@@ -54,12 +54,11 @@ func newTLSWire(l *engine.Loop, below wire, config *tls.Config, side TLSSide) *t
 	return w
 }
 
-// handshake waits, and is ended by the running block.
-func (w *tlsWire) handshake() error {
+// handshake waits, and is ended by ctx, which is the running block.
+func (w *tlsWire) handshake(ctx context.Context) error {
 	w.shaking = true
-	err := w.tls.HandshakeContext(context.Background())
-	w.shaking = false
-	return unwrapTemporary(err)
+	defer func() { w.shaking = false }()
+	return shakeHands(ctx, w.tls)
 }
 
 // ready is the poller's call during the handshake.
@@ -276,7 +275,7 @@ func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSS
 	w := newTLSWire(t.source.Loop(), t.wire, config, side)
 	w.shutdown = o.shutdown
 	t.wire = w
-	err := asyncio.Timeout(ctx, cmp.Or(o.handshake, asyncio.Forever), func(context.Context) error { return w.handshake() })
+	err := asyncio.Timeout(ctx, cmp.Or(o.handshake, asyncio.Forever), w.handshake)
 	if err == nil {
 		return nil
 	}
