@@ -175,6 +175,9 @@ func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
 	}
 	s, err := ln.sock.Accept()
 	if err != nil && err != poller.ErrAgain {
+		if ln.closed.Load() { // by another goroutine, meanwhile
+			err = errClosed
+		}
 		err = ln.fail("accept", err)
 	}
 	return s, err
@@ -225,7 +228,8 @@ func (ln *Listener) File() (*os.File, error) {
 // Addr returns the address, with the port that the system chose.
 func (ln *Listener) Addr() net.Addr { return ln.sock.LocalAddr() }
 
-// Close ends the listener and every Accept. Accepted connections stay. Any goroutine may call it.
+// Close ends the listener and every Accept. Accepted connections stay. Any goroutine may call it. When it has returned, the
+// address is free.
 func (ln *Listener) Close() error {
 	if ln.closed.Swap(true) {
 		return ln.fail("close", errClosed)

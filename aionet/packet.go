@@ -129,7 +129,7 @@ func (c *PacketConn) recv(p, oob []byte) (poller.Received, error) {
 		c.conn.fair.Moved(r.N)
 		c.conn.fair.Step(ctx)
 		if err != nil {
-			return poller.Received{}, c.failTo("read", c.RemoteAddr(), err)
+			return poller.Received{}, c.failTo("read", c.RemoteAddr(), c.orClosed(err))
 		}
 		return r, nil
 	}
@@ -159,10 +159,18 @@ func (c *PacketConn) send(p, oob []byte, to poller.Dest) (int, error) {
 		c.conn.fair.Moved(len(p))
 		c.conn.fair.Step(ctx)
 		if err != nil {
-			return 0, c.failTo("write", c.addrOf(to), err)
+			return 0, c.failTo("write", c.addrOf(to), c.orClosed(err))
 		}
 		return len(p), nil
 	}
+}
+
+// orClosed is the error of a try during which another goroutine may have closed the socket.
+func (c *PacketConn) orClosed(err error) error {
+	if c.conn.closed.Load() {
+		return errClosed
+	}
+	return err
 }
 
 func nextPause(d time.Duration) time.Duration { return min(2*d, 20*time.Millisecond) }
@@ -281,7 +289,7 @@ func (c *PacketConn) failTo(op string, to net.Addr, err error) error {
 }
 
 // Close closes the socket, ends every call on it with net.ErrClosed, and removes a Unix socket's file. Any goroutine
-// may call it; it does not wait.
+// may call it; it does not wait. When it has returned, the address is free.
 func (c *PacketConn) Close() error { return c.conn.Close() }
 
 // LocalAddr returns this end's address, a *net.UDPAddr or *net.UnixAddr.

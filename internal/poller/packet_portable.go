@@ -92,6 +92,11 @@ func (s *netPacket) BlockPacket(m Mode, try func(PacketTryer) bool) error {
 	return s.Block(m, func(Tryer) bool { return try(s) })
 }
 
+func (s *netPacket) Abort() {
+	s.file.remove()
+	s.netSocket.Abort()
+}
+
 func (s *netPacket) Close() error {
 	s.file.remove()
 	return s.netSocket.Close()

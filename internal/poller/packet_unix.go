@@ -55,7 +55,7 @@ func packetFD(reg registry, c PacketConn) (PacketSocket, error) {
 	default:
 		s.family = unix.AF_UNIX
 	}
-	s.local, s.remote = c.LocalAddr(), c.RemoteAddr()
+	s.local, s.remote, s.datagrams = c.LocalAddr(), c.RemoteAddr(), true
 	s.file = socketFileAt(s.local)
 	c.Close()
 	return s, nil

@@ -113,7 +113,8 @@ type Socket interface {
 	CloseRead() error
 	// Discard lets the Close that follows drop what has not been sent, and reset a TCP connection.
 	Discard()
-	// Abort cuts the connection off and ends every Block, from any goroutine. Close must follow.
+	// Abort cuts the connection off, frees the address of a socket that listens or is for datagrams, and ends every Block,
+	// from any goroutine. Close must follow.
 	Abort()
 	// Close belongs to the loop while it runs. Ready may still be called once afterwards.
 	Close() error

@@ -28,6 +28,7 @@ type fdSocket struct {
 
 	local, remote net.Addr
 	localOfAll    bool // local is that of each accepted connection, too
+	datagrams     bool
 	file          socketFile
 
 	mu       sync.Mutex // guards all below, and fd against being closed
@@ -380,7 +381,8 @@ func (s *fdSocket) Discard() {
 	})
 }
 
-// Abort leaves the descriptor open, as the loop may be in a try on it.
+// Abort leaves the descriptor open, as the loop may be in a try on it. What others can connect with or send to gives up its
+// address and its file all the same.
 func (s *fdSocket) Abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -391,9 +393,33 @@ func (s *fdSocket) Abort() {
 	if s.dup != nil {
 		s.dup.Close() // first, or those who Block would take the shutdown for the peer's end
 	}
+	if (s.listening || s.datagrams) && s.vacateLocked() == nil {
+		return
+	}
 	if !s.shared {
 		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
 	}
+}
+
+// vacateLocked puts another socket, which is connected with nobody, in the place of this one, which is closed by that.
+func (s *fdSocket) vacateLocked() error {
+	s.file.remove()
+	s.file = socketFile{}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return err
+	}
+	if err := unix.Dup2(fd, s.fd); err != nil {
+		return err
+	}
+	unix.CloseOnExec(s.fd)
+	return nil
 }
 
 func (s *fdSocket) Close() error {
