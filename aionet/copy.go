@@ -36,12 +36,20 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 			return sent, err
 		}
 		if ctx := c.loop.CurrentContext(); ctx != nil {
-			r = inThread{ctx, r}
+			return c.readFromInThread(ctx, r)
 		}
 	}
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
 	return io.CopyBuffer(onlyWriter{c}, r, buf[:])
+}
+
+func (c *Conn) readFromInThread(ctx context.Context, r io.Reader) (int64, error) {
+	in := &inThread{ctx: ctx, r: r}
+	buf := copyBuffers.Get().(*[64 << 10]byte)
+	n, err := io.CopyBuffer(onlyWriter{c}, in, buf[:])
+	in.giveBack(buf)
+	return n, err
 }
 
 // A lender is a file that knows its position itself, an aiofile.File: it lends the system's file for as long as fn runs.
@@ -88,22 +96,45 @@ type onlyWriter struct{ io.Writer }
 
 // inThread reads a file where the disk does not keep the loop waiting.
 type inThread struct {
-	ctx context.Context
-	r   io.Reader
+	ctx  context.Context
+	r    io.Reader
+	left bool // a thread may still read into the buffer: the loop has ended before it
 }
 
-func (t inThread) Read(p []byte) (n int, err error) {
-	failed := asyncio.Shield(t.ctx, func(ctx context.Context) error { // the thread must be done with p
-		_, failed := asyncio.ToThread(ctx, func() (struct{}, error) {
-			n, err = t.r.Read(p)
-			return struct{}{}, nil
-		})
-		return failed
-	})
+// giveBack returns a buffer that was read into, unless a thread may still use it. It is not deferred: who is unwound by the
+// end of the loop does not know that either.
+func (t *inThread) giveBack(buf *[64 << 10]byte) {
+	if !t.left {
+		copyBuffers.Put(buf)
+	}
+}
+
+func (t *inThread) Read(p []byte) (int, error) {
+	t.left = true
+	n, err, failed := finishInThread(t.ctx, func() (int, error) { return t.r.Read(p) }) // the thread must be done with p
 	if failed != nil {
 		return 0, failed
 	}
+	t.left = false
 	return n, err
+}
+
+// finishInThread runs fn in a thread, and waits for it even when cancelled. It returns what fn returns, unless it has failed
+// to wait, at the end of the loop: then fn may still be running, so that it must not write to what the caller has.
+func finishInThread[N int | int64](ctx context.Context, fn func() (N, error)) (n N, err, failed error) {
+	type result struct {
+		n   N
+		err error
+	}
+	var r result
+	failed = asyncio.Shield(ctx, func(ctx context.Context) (failed error) {
+		r, failed = asyncio.ToThread(ctx, func() (result, error) {
+			n, err := fn()
+			return result{n, err}, nil
+		})
+		return failed
+	})
+	return r.n, r.err, failed
 }
 
 // fileOf returns the regular file that r reads, and how much of it.
@@ -124,7 +155,7 @@ func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 		}
 		c.sending.AcquireForeign()
 		defer c.sending.Release(c.loop)
-		sent, err = c.sendFileForeign(f, n)
+		sent, err = sendFileBy(c.sock, f, n)
 		return sent, c.fail("write", err)
 	}
 	if err := c.sending.Acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
@@ -150,13 +181,7 @@ func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (se
 			c.sock.SetDeadline(poller.Write, time.Unix(1, 0))
 		}
 	})
-	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
-		_, failed := asyncio.ToThread(ctx, func() (struct{}, error) {
-			sent, err = c.sendFileForeign(f, n)
-			return struct{}{}, nil
-		})
-		return failed
-	})
+	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(c.sock, f, n) })
 	forget()
 	mu.Lock()
 	defer mu.Unlock()
@@ -173,10 +198,10 @@ func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (se
 	return sent, err
 }
 
-func (c *Conn) sendFileForeign(f poller.File, n int64) (sent int64, err error) {
+func sendFileBy(sock poller.Socket, f poller.File, n int64) (sent int64, err error) {
 	for sent < n {
 		part := min(n-sent, fileAtOnce)
-		k, err := c.sock.SendFile(f, part)
+		k, err := sock.SendFile(f, part)
 		sent += k
 		if err != nil || k < part {
 			return sent, err

@@ -107,19 +107,7 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File
 			sock.SetDeadline(poller.Write, time.Unix(1, 0))
 		}
 	})
-	failed := asyncio.Shield(ctx, func(ctx context.Context) error {
-		return inAThread(ctx, func() error {
-			for sent < n && err == nil {
-				var k int64
-				part := min(n-sent, fileAtOnce)
-				if k, err = sock.SendFile(f, part); k < part && err == nil {
-					n = 0 // the file's end
-				}
-				sent += k
-			}
-			return nil
-		})
-	})
+	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(sock, f, n) })
 	forget()
 	mu.Lock()
 	over = true
@@ -139,17 +127,18 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File
 
 // copy reads the file in threads, and sends each part before it reads the next one. The end may come with the last part.
 func (s *sendFile) copy(ctx context.Context, n int64) (sent int64, err error) {
+	in := &inThread{ctx: ctx, r: s.f}
 	buf := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buf)
+	sent, err = s.copyBy(ctx, in, buf[:], n)
+	in.giveBack(buf)
+	return sent, err
+}
+
+func (s *sendFile) copyBy(ctx context.Context, in io.Reader, buf []byte, n int64) (sent int64, err error) {
 	var end error
 	for sent < n && end == nil {
 		var k int
-		end = asyncio.Shield(ctx, func(ctx context.Context) error { // the thread must be done with buf
-			return inAThread(ctx, func() (err error) {
-				k, err = s.f.Read(buf[:min(n-sent, int64(len(buf)))])
-				return err
-			})
-		})
+		k, end = in.Read(buf[:min(n-sent, int64(len(buf)))])
 		err := context.Cause(ctx)
 		if err == nil && s.t.is(lost) {
 			err = s.t.drained(ctx)
