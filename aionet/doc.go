@@ -53,12 +53,25 @@
 // crypto/tls, which does hold locks, is never suspended in a Write, whatever connection is below; so use [StartTLS] in
 // coroutines, and not tls.Client or tls.Server.
 //
+// A function that is given a context works on that context's loop. Elsewhere it returns [asyncio.ErrNotOnLoop] or
+// [asyncio.ErrWrongGoroutine].
+//
+// # Fairness
+//
+// Each call that would wait if need be counts as a step, also when it does not wait, and when it fails; so does each
+// 4 KiB that it moves. After 32 steps on a loop without a wait, the call lets the other tasks have a turn. A large Write
+// does so in between. So neither a peer that is always faster, nor a loop that repeats a failing call without a pause, keeps
+// the others from running, or the timeout around it from ending it.
+//
+// What never waits cannot let others in: a [Writer]'s Write, and the methods of a [Transport]. Who writes much calls
+// [Writer.Drain]. A [Reader] counts only over a connection of this package, whose loop it knows.
+//
 // # Costs
 //
 // A Read or Write is one system call, without allocation; one that has to wait adds a switch. A connection costs
-// about 600 bytes and one descriptor, plus one more once a foreign goroutine has used it. A coroutine whose
-// connection always has data lets the others run every 64 calls. A Transport costs about 500 bytes with its socket, and
-// has neither coroutine nor buffer while it is idle; all transports of a loop receive into one buffer.
+// about 600 bytes and one descriptor, plus one more once a foreign goroutine has used it. A Transport costs about 500
+// bytes with its socket, and has neither coroutine nor buffer while it is idle; all transports of a loop receive into
+// one buffer.
 //
 // # The end
 //
