@@ -401,3 +401,27 @@ func udpSocket(t *testing.T) net.PacketConn {
 	}
 	return c
 }
+
+// What a transport has kept goes out in parts, with turns for others in between, when its peer takes all at once.
+func TestTransport_fastPeer_boundsWhatIsSentInATurn(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, ctx context.Context, network string) {
+		r := &recorder{}
+		tr, peer := attach(t, ctx, network, r)
+		jam(t, tr)
+		_, err := tr.Write(make([]byte, 8<<20))
+		must(t, err)
+		go io.Copy(io.Discard, peer) // a goroutine, so that it takes data while the loop is held
+		most := 0
+		for left := tr.WriteBufferSize(); left > 0; {
+			must(t, asyncio.Yield(ctx))
+			now := tr.WriteBufferSize()
+			most = max(most, left-now)
+			left = now
+		}
+		if most > 256<<10 {
+			t.Errorf("%d KiB were sent in one turn", most>>10)
+		}
+		tr.Abort()
+		must(t, r.wait(ctx, "lost"))
+	})
+}
