@@ -3,11 +3,9 @@ package aiofile
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // threads is how many calls on files run in threads at once, until SetThreadLimit says otherwise. They are not the
@@ -20,25 +18,8 @@ type shared struct {
 	streak streak // of ReadFile
 }
 
-// loops are those that have used files. They are found by their poller, since holding a Loop here would tell it that
-// it is still in use.
-var loops sync.Map // poller.Poller -> *shared
-
 func sharedOf(l *engine.Loop) *shared {
-	if s, ok := loops.Load(l.Poller()); ok {
-		return s.(*shared)
-	}
-	s := &shared{limit: asyncio.NewThreadLimiter(threads)}
-	loops.Store(l.Poller(), s)
-	l.AddCloser(forget{l.Poller()})
-	return s
-}
-
-type forget struct{ p poller.Poller }
-
-func (f forget) Close() error {
-	loops.Delete(f.p)
-	return nil
+	return engine.Shared(l, func() *shared { return &shared{limit: asyncio.NewThreadLimiter(threads)} })
 }
 
 // SetThreadLimit sets how many calls on files the running loop has in threads at once, 32 at first. Calls that wait

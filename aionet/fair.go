@@ -2,9 +2,7 @@ package aionet
 
 import (
 	"context"
-	"errors"
 
-	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -33,23 +31,13 @@ func (t *TLSConn) moved(n int) {
 	}
 }
 
-// loopOf begins each function that is given a context: it returns the loop on which the caller runs, or what onLoop says. It
-// takes the steps of opening something, as what follows may fail at once.
+// loopOf begins each function that is given a context: it returns the loop on which the caller runs, or one of
+// asyncio.ErrNotOnLoop, asyncio.ErrWrongGoroutine and asyncio.ErrLoopClosed. A callback of the loop may go on, as far as it
+// need not wait. It takes the steps of opening something, as what follows may fail at once.
 func loopOf(ctx context.Context) (*engine.Loop, error) {
-	if err := onLoop(ctx); err != nil {
-		return nil, err
+	l, err := engine.LoopOf(ctx)
+	if err == nil {
+		worlds.FairOf(l).Steps(l.CurrentContext(), worlds.OpeningSteps)
 	}
-	l := engine.MustLoopOf("aionet", ctx)
-	worlds.FairOf(l).Steps(l.CurrentContext(), worlds.OpeningSteps)
-	return l, nil
-}
-
-// onLoop says why the caller is not on the loop of ctx: asyncio.ErrNotOnLoop, asyncio.ErrWrongGoroutine or
-// asyncio.ErrLoopClosed. A callback of the loop may go on, as far as it needs no waiting.
-func onLoop(ctx context.Context) error {
-	err := asyncio.Enter(ctx, noWait)
-	if errors.Is(err, asyncio.ErrNotOnLoop) || errors.Is(err, asyncio.ErrWrongGoroutine) || errors.Is(err, asyncio.ErrLoopClosed) {
-		return err
-	}
-	return nil
+	return l, err
 }

@@ -1,11 +1,8 @@
 package aionet
 
 import (
-	"sync"
-
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // receiveSize is how much a transport receives at once.
@@ -22,28 +19,18 @@ type hub struct {
 	first   *transport
 }
 
-// hubs are found by their loop's poller, since holding a Loop here would tell it that it is still in use.
-var hubs sync.Map // poller.Poller -> *hub
-
 func hubOf(l *engine.Loop) *hub {
-	p := l.Poller()
-	if h, ok := hubs.Load(p); ok {
-		return h.(*hub)
-	}
-	h := new(hub)
-	hubs.Store(p, h)
-	l.AddCloser(hubCloser{h, p})
-	return h
+	return engine.Shared(l, func() *hub {
+		h := new(hub)
+		l.AddCloser(hubCloser{h})
+		return h
+	})
 }
 
-type hubCloser struct {
-	h *hub
-	p poller.Poller
-}
+type hubCloser struct{ h *hub }
 
 // Close ends what is left when the loop ends. ConnectionLost is called in its last turn.
 func (c hubCloser) Close() error {
-	hubs.Delete(c.p)
 	for t := c.h.first; t != nil; t = t.next {
 		t.cut(asyncio.ErrLoopClosed)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // idleBlock is a handler that has nothing to finish.
@@ -30,7 +31,7 @@ func Idle(ctx context.Context, fn func(ctx context.Context) error) error {
 	if s == nil {
 		return fn(ctx)
 	}
-	if err := onLoop(ctx); err != nil {
+	if _, err := engine.LoopOf(ctx); err != nil {
 		return fmt.Errorf("aionet: Idle: %w", err)
 	}
 	inner, cancel := asyncio.WithCancel(ctx)

@@ -7,11 +7,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // A Resolver finds the addresses of a name.
@@ -102,26 +100,11 @@ func LookupAddr(ctx context.Context, addr netip.Addr, opts ...Option) ([]string,
 // lookupsAtOnce bounds the threads that look names up.
 const lookupsAtOnce = 16
 
-// lookups are the limiters of the loops that have one. They are found by the loop's poller, since holding a Loop
-// here would tell it that it is still in use.
-var lookups sync.Map // poller.Poller -> *asyncio.ThreadLimiter
+// lookups is what the look-ups of a loop have in common.
+type lookups struct{ limit *asyncio.ThreadLimiter }
 
 func lookupLimiter(l *engine.Loop) *asyncio.ThreadLimiter {
-	p := l.Poller()
-	if t, ok := lookups.Load(p); ok {
-		return t.(*asyncio.ThreadLimiter)
-	}
-	t := asyncio.NewThreadLimiter(lookupsAtOnce)
-	lookups.Store(p, t)
-	l.AddCloser(forget{p})
-	return t
-}
-
-type forget struct{ p poller.Poller }
-
-func (f forget) Close() error {
-	lookups.Delete(f.p)
-	return nil
+	return engine.Shared(l, func() *lookups { return &lookups{asyncio.NewThreadLimiter(lookupsAtOnce)} }).limit
 }
 
 // resolve returns the addresses of streams that address stands for, in the order in which they are to be tried.

@@ -321,11 +321,11 @@ func (q *sendQueue) guarded(fn func() error) (err error) {
 			return
 		}
 		err = &asyncio.PanicError{Value: v, Stack: debug.Stack()}
-		info := asyncio.ExceptionInfo{Message: fmt.Sprintf("aionet: a method of %T panicked", q.conn), Err: err}
+		info := engine.ExceptionInfo{Message: fmt.Sprintf("aionet: a method of %T panicked", q.conn), Err: err}
 		if q.loop.On() {
-			q.loop.CallException(info)
+			q.loop.Report(info)
 		} else {
-			_ = q.loop.CallSoonThreadsafe(func() { q.loop.CallException(info) }) // else the caller alone is told
+			_ = q.loop.CallSoonThreadsafe(func() { q.loop.Report(info) }) // else the caller alone is told
 		}
 	}()
 	return fn()

@@ -533,7 +533,7 @@ func (t *transport) check(call string) {
 
 // onLoop is check for what returns an error.
 func (t *transport) onLoop(ctx context.Context) error {
-	err := onLoop(ctx)
+	_, err := engine.LoopOf(ctx)
 	if err == nil && !t.source.OnLoop() {
 		err = errOtherLoop
 	}

@@ -154,7 +154,7 @@ func (w *Writer) Drain(ctx context.Context) error {
 
 // check says why a call may not wait with ctx.
 func (w *Writer) check(ctx context.Context) error {
-	if err := onLoop(ctx); err != nil {
+	if _, err := engine.LoopOf(ctx); err != nil {
 		return err
 	}
 	if !w.q.loop.On() {

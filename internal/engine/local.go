@@ -10,3 +10,15 @@ func (l *Loop) SetLocal(key, value any) {
 	}
 	l.locals[key] = value
 }
+
+// Shared returns what the loop keeps of type T for a package, as its own; create
+// makes it, once.
+func Shared[T any](l *Loop, create func() *T) *T {
+	key := (*T)(nil)
+	if v, ok := l.Local(key).(*T); ok {
+		return v
+	}
+	v := create()
+	l.SetLocal(key, v)
+	return v
+}

@@ -2,11 +2,9 @@ package worlds
 
 import (
 	"context"
-	"sync"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // The rule of fairness, for all that reads, writes, sends, receives, accepts, connects or looks up:
@@ -33,27 +31,8 @@ const (
 // A Fair counts the steps of a loop's turn. It is the loop's.
 type Fair struct{ steps int }
 
-// fairs are found by their loop's poller, since holding a Loop here would tell it that it is still in use.
-var fairs sync.Map // poller.Poller -> *Fair
-
 // FairOf returns that of the running loop.
-func FairOf(l *engine.Loop) *Fair {
-	p := l.Poller()
-	if f, ok := fairs.Load(p); ok {
-		return f.(*Fair)
-	}
-	f := new(Fair)
-	fairs.Store(p, f)
-	l.AddCloser(fairCloser{p})
-	return f
-}
-
-type fairCloser struct{ p poller.Poller }
-
-func (c fairCloser) Close() error {
-	fairs.Delete(c.p)
-	return nil
-}
+func FairOf(l *engine.Loop) *Fair { return engine.Shared(l, func() *Fair { return new(Fair) }) }
 
 // Step counts a call. ctx is the running task's; nil means that no task runs here, which costs no steps: callbacks and
 // goroutines are not suspended.
