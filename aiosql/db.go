@@ -3,7 +3,6 @@ package aiosql
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // ErrClosed is returned by what is called on a DB after Close.
-var ErrClosed = errors.New("the database is closed")
+var ErrClosed = errors.New("aiosql: the database is closed")
 
 // A DB is a database with a pool of connections. It belongs to one loop; all coroutines
 // of that loop may use it at once.
@@ -70,20 +69,27 @@ func (db *DB) connect(ctx context.Context, newPool func() (*sql.DB, error)) erro
 	if err != nil {
 		return err
 	}
+	connected := false
+	defer func() { // deferred, as the driver may panic
+		if !connected {
+			pool.Close()
+		}
+	}()
 	if limit := pool.Stats().MaxOpenConnections; limit > 0 {
 		db.max = min(db.max, limit)
 	}
 	if db.max < 1 {
-		err = fmt.Errorf("WithMaxConns(%d): at least one connection is needed", db.max)
-	} else {
-		pool.SetMaxIdleConns(db.max)
-		err = pool.PingContext(ctx)
-	}
-	if err != nil {
-		pool.Close()
-		return err
+		return fmt.Errorf("WithMaxConns(%d): at least one connection is needed", db.max)
 	}
 	db.pool = pool
+	pool.SetMaxIdleConns(db.max)
+	pool.SetMaxOpenConns(0) // conns is the limit; database/sql would count an abandoned lease for ever
+	l, err := db.start(ctx, func(conn *sql.Conn) error { return conn.PingContext(ctx) })
+	if err != nil {
+		return err
+	}
+	l.close()
+	connected = true
 	return nil
 }
 
@@ -139,36 +145,3 @@ func (db *DB) turn(context.Context, openRows) (func(bool, error), error) {
 }
 
 func (db *DB) database() *DB { return db }
-
-// start, in a thread, runs the first statement on a connection, which the caller closes.
-// A connection that its server has closed while it was idle shows by ErrBadConn; the
-// next one is tried then, and in the end there is none but a new one.
-func (db *DB) start(ctx context.Context, first func(executor) error) (*sql.Conn, error) {
-	var err error
-	for range db.max + 1 {
-		var conn *sql.Conn
-		if conn, err = db.pool.Conn(ctx); err != nil {
-			return nil, err
-		}
-		if err = startOn(conn, first); err == nil {
-			return conn, nil
-		}
-		if !errors.Is(err, driver.ErrBadConn) {
-			return nil, err
-		}
-	}
-	return nil, err
-}
-
-// startOn closes the connection if first fails or panics.
-func startOn(conn *sql.Conn, first func(executor) error) error {
-	started := false
-	defer func() {
-		if !started {
-			conn.Close()
-		}
-	}()
-	err := first(conn)
-	started = err == nil
-	return err
-}

@@ -18,16 +18,11 @@ type Querier interface {
 	// turn waits until the connection is free for one step of a statement, whose open
 	// rows, if it has any, are own. After the step, done says whether they stay open.
 	turn(ctx context.Context, own openRows) (done func(open bool, err error), err error)
-	// start runs the beginning of a statement, in a thread. The caller closes the
-	// connection; it is nil where it is not the statement's own.
-	start(ctx context.Context, first func(executor) error) (*sql.Conn, error)
+	// start runs the beginning of a statement, in a thread. If that succeeds, the caller
+	// gives the lease back with finish, in a thread too.
+	start(ctx context.Context, first func(*sql.Conn) error) (*lease, error)
+	finish(l *lease)
 	database() *DB
-}
-
-// executor is what *sql.Conn and *sql.Tx have in common.
-type executor interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // Exec runs a statement that has no rows to return, such as INSERT or CREATE TABLE.
@@ -50,15 +45,15 @@ func exec(ctx context.Context, q Querier, query string, args []any) (_ sql.Resul
 	defer func() { done(false, err) }()
 	res, err := inThread(ctx, q.database(), func() (result, error) {
 		var res result
-		conn, err := q.start(ctx, func(e executor) error {
-			r, err := e.ExecContext(ctx, query, args...)
+		l, err := q.start(ctx, func(conn *sql.Conn) error {
+			r, err := conn.ExecContext(ctx, query, args...)
 			if err == nil {
 				res = read(r)
 			}
 			return err
 		})
-		if conn != nil {
-			conn.Close()
+		if err == nil {
+			q.finish(l)
 		}
 		return res, err
 	})

@@ -49,6 +49,16 @@ func openSQLite(t *testing.T, ctx context.Context, opts ...aiosql.Option) *aiosq
 	return db
 }
 
+// openMemory opens a database in memory that has one connection.
+func openMemory(t *testing.T, ctx context.Context) *aiosql.DB {
+	t.Helper()
+	db, err := sqlite.Open(ctx, ":memory:", aiosql.WithMaxConns(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
 func mustExec(t *testing.T, ctx context.Context, q aiosql.Querier, query string, args ...any) {
 	t.Helper()
 	if _, err := q.Exec(ctx, query, args...); err != nil {

@@ -120,7 +120,7 @@ type cursor[T any] struct {
 	args  []any
 
 	mu    sync.Mutex
-	conn  *sql.Conn // nil in a transaction
+	lease *lease
 	rows  *sql.Rows // nil when not open
 	scan  *scanner[T]
 	batch []T
@@ -157,7 +157,8 @@ func (c *cursor[T]) next(ctx context.Context) (p page[T], err error) {
 			c.rest = nil
 			return page[T]{rest, c.ended}, c.restErr
 		}
-		more, err := c.fill()
+		more := false
+		err = c.lease.do(func() (err error) { more, err = c.fill(); return err })
 		if !more {
 			err = cmp.Or(err, c.end())
 		}
@@ -173,7 +174,7 @@ func (c *cursor[T]) buffer(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		row, ok, err := c.fetch()
+		row, ok, err := c.fetchOne()
 		if ok {
 			c.rest = append(c.rest, row)
 		} else {
@@ -185,40 +186,45 @@ func (c *cursor[T]) buffer(ctx context.Context) error {
 
 // only fetches the first row and closes.
 func (c *cursor[T]) only(ctx context.Context) (row T, err error) {
+	defer func() { _ = c.end() }() // if the driver panics
 	if err := c.open(ctx); err != nil {
 		return row, err
 	}
-	row, ok, err := c.fetch()
+	row, ok, err := c.fetchOne()
 	if err = cmp.Or(err, c.end()); err == nil && !ok {
 		err = sql.ErrNoRows
 	}
 	return row, err
 }
 
-// close ends a statement that was not read to its end.
+// close ends a statement that was not read to its end. Nobody asks for the error of
+// that, but a panic is a failure of the program.
 func (c *cursor[T]) close(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	if done, err := c.q.turn(ctx, c); err == nil {
-		defer done(false, nil)
+	done, err := c.q.turn(ctx, c)
+	if err == nil {
+		defer func() { done(false, err) }()
 	}
-	inThread(ctx, c.q.database(), func() (asyncio.None, error) {
+	_, err = inThread(ctx, c.q.database(), func() (asyncio.None, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return asyncio.None{}, c.end()
 	})
+	reportPanic(ctx, "closing the rows of "+excerpt(c.query), err)
 }
 
 // open starts the statement.
 func (c *cursor[T]) open(ctx context.Context) (err error) {
-	c.conn, err = c.q.start(ctx, func(e executor) (err error) {
-		c.rows, err = e.QueryContext(ctx, c.query, c.args...)
+	c.lease, err = c.q.start(ctx, func(conn *sql.Conn) (err error) {
+		c.rows, err = conn.QueryContext(ctx, c.query, c.args...)
 		return err
 	})
 	if err != nil {
 		c.ended = true
 		return err
 	}
-	columns, err := c.rows.Columns()
+	var columns []string
+	err = c.lease.do(func() (err error) { columns, err = c.rows.Columns(); return err })
 	if err == nil {
 		c.scan, err = newScanner[T](columns)
 	}
@@ -246,6 +252,12 @@ func (c *cursor[T]) fill() (more bool, err error) {
 	return true, nil
 }
 
+// fetchOne is fetch as a step of its own.
+func (c *cursor[T]) fetchOne() (row T, ok bool, err error) {
+	err = c.lease.do(func() (err error) { row, ok, err = c.fetch(); return err })
+	return row, ok, err
+}
+
 // fetch reads the next row, if there is one.
 func (c *cursor[T]) fetch() (row T, ok bool, err error) {
 	if !c.rows.Next() {
@@ -258,16 +270,13 @@ func (c *cursor[T]) fetch() (row T, ok bool, err error) {
 // end closes what is open. Closing the connection waits for what database/sql may be
 // doing to it in the background after a cancellation.
 func (c *cursor[T]) end() error {
-	if c.ended {
+	if c.ended || c.lease == nil {
 		return nil
 	}
 	c.ended = true
-	var err error
-	if c.rows != nil {
-		err = c.rows.Close()
+	defer c.q.finish(c.lease)
+	if c.lease.broken.Load() { // the rows have to be closed all the same, but the first panic is the one that is reported
+		defer func() { _ = recover() }()
 	}
-	if c.conn != nil {
-		c.conn.Close()
-	}
-	return err
+	return c.lease.do(c.rows.Close)
 }

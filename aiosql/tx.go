@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/go-asyncio/asyncio"
@@ -19,7 +20,7 @@ type Tx struct {
 	lock   asyncio.Lock // one step of one statement at a time
 	open   openRows     // the range over a Query that is under way, if there is one
 	ended  bool
-	broken error // a statement was cancelled, and some databases roll back then
+	broken error // why it is rolled back whatever its block says
 }
 
 // A TxOption changes how a transaction begins.
@@ -35,8 +36,8 @@ func Isolation(level sql.IsolationLevel) TxOption {
 
 // Tx runs fn as a transaction. It commits when fn returns nil, and rolls back when fn
 // returns an error (which is returned as it is), panics, or when ctx has ended by then.
-// A statement that was cancelled makes the transaction useless: it is rolled back even
-// if fn goes on.
+// A statement that was cancelled, or whose driver panicked, makes the transaction
+// useless: it is rolled back even if fn goes on.
 //
 // Tx waits for a connection, which stays taken for the length of the block, and for the
 // driver. A commit that has begun is not cancelled, so that its outcome is known.
@@ -70,33 +71,48 @@ func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error
 	return nil
 }
 
-// began is a transaction of database/sql and its connection.
+// began is a driver's transaction and its connection. It is not a sql.Tx, since that
+// rolls back on a goroutine of its own when its context ends, which nobody could wait
+// for, and which never ends once a driver has panicked in the transaction.
 type began struct {
-	conn   *sql.Conn
-	tx     *sql.Tx
-	cancel context.CancelFunc // for what BeginTx made of its context
+	lease  *lease
+	tx     driver.Tx
+	cancel context.CancelFunc // of the context that the driver got
 }
 
-// begin begins, in a thread. database/sql rolls back on a goroutine of its own when the
-// context of BeginTx ends, so that context listens to ctx only until BeginTx is through:
-// after that we roll back, and know when it is done.
+// begin begins, in a thread. Some drivers roll back in the background when the context
+// of BeginTx ends, so that context listens to ctx only until BeginTx is through: after
+// that we roll back, and know when it is done.
 func (db *DB) begin(ctx context.Context, options *sql.TxOptions) (b began, err error) {
 	beginCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b.cancel = cancel
+	began := false
+	defer func() {
+		if !began {
+			cancel()
+		}
+	}()
 	stop := context.AfterFunc(ctx, cancel)
-	b.conn, err = db.start(ctx, func(e executor) (err error) {
-		b.tx, err = e.(*sql.Conn).BeginTx(beginCtx, options)
-		return err
+	b.lease, err = db.start(ctx, func(conn *sql.Conn) error {
+		return conn.Raw(func(c any) (err error) { b.tx, err = beginTx(beginCtx, c.(driver.Conn), options); return err })
 	})
 	if inTime := stop(); !inTime && err == nil {
-		b.tx.Rollback()
-		b.conn.Close() // waits for database/sql's own rollback
+		_ = b.end(false)
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		cancel()
-	}
+	began = err == nil
 	return b, err
+}
+
+// beginTx begins on a connection of a driver, as database/sql does.
+func beginTx(ctx context.Context, c driver.Conn, options *sql.TxOptions) (driver.Tx, error) {
+	if c, ok := c.(driver.ConnBeginTx); ok {
+		return c.BeginTx(ctx, driver.TxOptions{Isolation: driver.IsolationLevel(options.Isolation), ReadOnly: options.ReadOnly})
+	}
+	if options.Isolation != sql.LevelDefault || options.ReadOnly {
+		return nil, errors.New("the driver knows neither isolation levels nor read-only transactions")
+	}
+	return c.Begin() //lint:ignore SA1019 old drivers have nothing else
 }
 
 // end commits or rolls back and gives the connection back, whatever becomes of ctx. It
@@ -106,10 +122,13 @@ func (tx *Tx) end(ctx context.Context, commit bool) error {
 		defer tx.lock.Release()
 	}
 	refusal := tx.refusal()
-	commit = commit && refusal == nil
+	allowed := commit && refusal == nil
 	tx.ended = true
-	_, err := inThread(ctx, tx.db, func() (asyncio.None, error) { return asyncio.None{}, tx.began.end(commit) })
-	if err = cmp.Or(refusal, err); err != nil {
+	_, err := inThread(ctx, tx.db, func() (asyncio.None, error) { return asyncio.None{}, tx.began.end(allowed) })
+	if !allowed {
+		reportPanic(ctx, "a rollback", err)
+	}
+	if err = cmp.Or(refusal, err); err != nil && commit {
 		return fmt.Errorf("aiosql: commit: %w", err)
 	}
 	return nil
@@ -119,20 +138,27 @@ func (tx *Tx) end(ctx context.Context, commit bool) error {
 // by which every database rolls back; so no error of a rollback matters.
 func (b *began) end(commit bool) error {
 	defer b.cancel()
-	defer b.conn.Close()
+	defer b.lease.close()
+	if b.lease.broken.Load() {
+		return nil
+	}
 	end := b.tx.Rollback
 	if commit {
 		end = b.tx.Commit
 	}
-	err := end()
-	if err == nil {
-		return nil
-	}
-	b.conn.Raw(func(any) error { return driver.ErrBadConn }) // drops it from the pool
+	var failed error
+	err := b.lease.do(func() error {
+		return b.lease.conn.Raw(func(any) error {
+			if failed = end(); failed != nil {
+				return driver.ErrBadConn // drops it from the pool
+			}
+			return nil
+		})
+	})
 	if !commit {
 		return nil
 	}
-	return err
+	return cmp.Or(failed, err)
 }
 
 // Exec runs a statement that has no rows to return, in the transaction.
@@ -168,8 +194,12 @@ func (tx *Tx) turn(ctx context.Context, own openRows) (func(bool, error), error)
 		if open {
 			tx.open = own
 		}
-		if err != nil && ctx.Err() != nil && tx.broken == nil {
-			tx.broken = context.Cause(ctx)
+		switch {
+		case tx.broken != nil:
+		case tx.began.lease.broken.Load():
+			tx.broken = fmt.Errorf("the driver panicked in a statement in it: %w", err)
+		case err != nil && ctx.Err() != nil: // some databases roll back then
+			tx.broken = fmt.Errorf("a statement in it was cancelled: %w", context.Cause(ctx))
 		}
 		tx.lock.Release()
 	}, nil
@@ -181,7 +211,7 @@ func (tx *Tx) refusal() error {
 	case tx.ended:
 		return sql.ErrTxDone
 	case tx.broken != nil:
-		return fmt.Errorf("the transaction is rolled back, since a statement in it was cancelled: %w", tx.broken)
+		return fmt.Errorf("the transaction is rolled back, since %w", tx.broken)
 	}
 	return nil
 }
@@ -189,6 +219,10 @@ func (tx *Tx) refusal() error {
 func (tx *Tx) database() *DB { return tx.db }
 
 // start runs a statement on the transaction's own connection.
-func (tx *Tx) start(_ context.Context, first func(executor) error) (*sql.Conn, error) {
-	return nil, first(tx.began.tx)
+func (tx *Tx) start(_ context.Context, first func(*sql.Conn) error) (*lease, error) {
+	l := tx.began.lease
+	return l, l.do(func() error { return first(l.conn) })
 }
+
+// finish has nothing to do: the block has the connection.
+func (tx *Tx) finish(*lease) {}

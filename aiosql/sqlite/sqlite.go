@@ -21,6 +21,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -29,7 +30,7 @@ import (
 
 	"github.com/go-asyncio/asyncio/aiosql"
 
-	_ "modernc.org/sqlite" // the driver
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Open opens the SQLite database in the file at path, and creates it if there is none.
@@ -45,7 +46,12 @@ func Open(ctx context.Context, path string, opts ...aiosql.Option) (*aiosql.DB, 
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
 	}
-	db, err := aiosql.Open(ctx, "sqlite", name, opts...)
+	var db *aiosql.DB
+	if path == ":memory:" {
+		db, err = aiosql.OpenDB(ctx, sql.OpenDB(&memory{name: name}), opts...)
+	} else {
+		db, err = aiosql.Open(ctx, "sqlite", name, opts...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
 	}
