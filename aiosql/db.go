@@ -20,6 +20,8 @@ type DB struct {
 	conns   *asyncio.Semaphore
 	max     int // connections
 	threads *asyncio.ThreadLimiter
+	locking Locking
+	held    map[asyncio.AnyTask]*holding
 	closed  bool
 	forget  func() // takes pool from the loop's list of what it closes at its end
 }
@@ -57,6 +59,7 @@ func open(ctx context.Context, what string, newPool func() (*sql.DB, error), opt
 	if err != nil {
 		return nil, fmt.Errorf("aiosql: %s: %w", what, causeFirst(ctx, err))
 	}
+	db.held = map[asyncio.AnyTask]*holding{}
 	db.conns = asyncio.NewSemaphore(db.max)
 	db.threads = asyncio.NewThreadLimiter(db.max + 1) // one for Close
 	db.forget = engine.MustLoopOf("aiosql", ctx).AddCloser(db.pool)
@@ -125,8 +128,16 @@ func inThread[T any](ctx context.Context, db *DB, fn func() (T, error)) (T, erro
 	return asyncio.ToThreadIn(context.WithoutCancel(ctx), db.threads, fn)
 }
 
-// enter waits for a connection to be free.
-func (db *DB) enter(ctx context.Context) error {
+// enter waits for a connection to be free for a statement.
+func (db *DB) enter(ctx context.Context, query string) error {
+	return db.take(ctx, func() bool { return writing.MatchString(query) })
+}
+
+// take waits for a connection to be free for what may write.
+func (db *DB) take(ctx context.Context, writes func() bool) error {
+	if err := db.refusal(ctx, writes); err != nil {
+		return err
+	}
 	if err := db.conns.Acquire(ctx); err != nil {
 		return err
 	}
@@ -138,6 +149,9 @@ func (db *DB) enter(ctx context.Context) error {
 }
 
 func (db *DB) leave() { db.conns.Release() }
+
+// holdRows notes that the task holds the connection of the rows that it reads.
+func (db *DB) holdRows(ctx context.Context) *hold { return db.hold(ctx, false) }
 
 // turn is always there: the statement has the connection for itself.
 func (db *DB) turn(context.Context, openRows) (func(bool, error), error) {

@@ -112,11 +112,15 @@ func TestPool_exhausted_theLoopGoesOnAndWaitersComeInOrder(t *testing.T) {
 	})
 }
 
-func TestPool_exhaustedByOnesOwnTransaction_isReportedAsDeadlock(t *testing.T) {
+func TestPool_exhaustedByTheTransactionOfATaskThatWaits_isReportedAsDeadlock(t *testing.T) {
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		db := openSQLite(t, ctx, aiosql.WithMaxConns(1))
 		return db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error {
-			_, err := db.Exec(ctx, "SELECT 1")
+			other := asyncio.Go(ctx, func(ctx context.Context) error {
+				_, err := db.Exec(ctx, "SELECT 1")
+				return err
+			})
+			_, err := other.Await(ctx)
 			return err
 		})
 	})

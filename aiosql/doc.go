@@ -36,9 +36,10 @@
 //   - A DB belongs to the loop on which it was opened.
 //   - Arguments' driver.Valuer and results' sql.Scanner methods run in a thread: they
 //     must not touch what the loop owns.
-//   - Whoever holds a connection (a range over a DB's Query, a Tx block) and waits for
-//     another one of the same DB can wait for ever once all are held that way. In a
-//     transaction use the Tx; collect rows before further statements (see Collect).
+//   - Do not ask a DB for a connection where you hold one of it: in a Tx block use the
+//     Tx, and collect rows before further statements (see Collect). What would wait for
+//     the calling task itself is ErrWaitsForItself. Several tasks that hold connections
+//     and wait for more of them can wait for each other.
 //
 // # How it ends
 //

@@ -13,8 +13,11 @@ type Querier interface {
 	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
 
 	// enter waits for a connection, which is the statement's until leave.
-	enter(ctx context.Context) error
+	enter(ctx context.Context, query string) error
 	leave()
+	// holdRows notes that the caller's code will run while the connection is taken. It is
+	// nil where that takes no connection.
+	holdRows(ctx context.Context) *hold
 	// turn waits until the connection is free for one step of a statement, whose open
 	// rows, if it has any, are own. After the step, done says whether they stay open.
 	turn(ctx context.Context, own openRows) (done func(open bool, err error), err error)
@@ -34,7 +37,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 }
 
 func exec(ctx context.Context, q Querier, query string, args []any) (_ sql.Result, err error) {
-	if err := q.enter(ctx); err != nil {
+	if err := q.enter(ctx, query); err != nil {
 		return nil, wrap(ctx, "exec", query, err)
 	}
 	defer q.leave()

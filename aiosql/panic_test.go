@@ -21,6 +21,7 @@ type frail struct {
 	at             string // the call, by its name
 	fail           func()
 	opened, closed atomic.Int64
+	began          []driver.TxOptions
 }
 
 // call is what each call of the driver does first. Only the first call at f.at fails.
@@ -53,8 +54,9 @@ func (c frailConn) QueryContext(context.Context, string, []driver.NamedValue) (d
 	return &frailRows{frail: c.frail}, nil
 }
 
-func (c frailConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+func (c frailConn) BeginTx(_ context.Context, o driver.TxOptions) (driver.Tx, error) {
 	c.call("begin")
+	c.began = append(c.began, o)
 	return c, nil
 }
 

@@ -43,11 +43,13 @@ func Query[T any](ctx context.Context, q Querier, query string, args ...any) ite
 	return func(yield func(T, error) bool) {
 		var zero T
 		var err error
-		if err = q.enter(ctx); err != nil {
+		if err = q.enter(ctx, query); err != nil {
 			yield(zero, wrap(ctx, "query", query, err))
 			return
 		}
 		defer q.leave()
+		held := q.holdRows(ctx)
+		defer held.end()
 		c := &cursor[T]{q: q, query: query, args: args}
 		var page page[T]
 		defer func() {
@@ -57,6 +59,9 @@ func Query[T any](ctx context.Context, q Querier, query string, args ...any) ite
 		}()
 		for !page.last && err == nil {
 			page, err = c.next(ctx)
+			if page.last {
+				held.unlock()
+			}
 			for i := range page.rows {
 				if !yield(page.rows[i], nil) {
 					return
@@ -75,7 +80,7 @@ func Query[T any](ctx context.Context, q Querier, query string, args ...any) ite
 // QueryRow waits for a connection and for the driver. Cancelling ctx cancels the
 // statement; a row that was there by then is returned.
 func QueryRow[T any](ctx context.Context, q Querier, query string, args ...any) (row T, err error) {
-	if err := q.enter(ctx); err != nil {
+	if err := q.enter(ctx, query); err != nil {
 		return row, wrap(ctx, "query row", query, err)
 	}
 	defer q.leave()

@@ -40,16 +40,19 @@ func Isolation(level sql.IsolationLevel) TxOption {
 // useless: it is rolled back even if fn goes on.
 //
 // Tx waits for a connection, which stays taken for the length of the block, and for the
-// driver. A commit that has begun is not cancelled, so that its outcome is known.
+// driver. A commit that has begun is not cancelled, so that its outcome is known. A
+// statement of fn that runs on db itself, not on tx, is [ErrWaitsForItself] where it would
+// wait for this transaction.
 func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, opts ...TxOption) (err error) {
-	if err := db.enter(ctx); err != nil {
-		return fmt.Errorf("aiosql: begin: %w", err)
-	}
-	defer db.leave()
 	var options sql.TxOptions
 	for _, opt := range opts {
 		opt(&options)
 	}
+	if err := db.take(ctx, func() bool { return !options.ReadOnly }); err != nil {
+		return fmt.Errorf("aiosql: begin: %w", err)
+	}
+	defer db.leave()
+	defer db.hold(ctx, !options.ReadOnly).end()
 	tx := &Tx{db: db}
 	tx.began, err = inThread(ctx, db, func() (began, error) { return db.begin(ctx, &options) })
 	if err != nil {
@@ -170,9 +173,11 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 }
 
 // enter has nothing to wait for: the block has the connection.
-func (tx *Tx) enter(context.Context) error { return nil }
+func (tx *Tx) enter(context.Context, string) error { return nil }
 
 func (tx *Tx) leave() {}
+
+func (tx *Tx) holdRows(context.Context) *hold { return nil }
 
 // turn waits until no other statement uses the connection. A connection has one result at
 // a time (most drivers refuse a second one), so rows that are still to be fetched by a

@@ -3,6 +3,7 @@ package aiosql_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"runtime"
 	"strings"
@@ -221,6 +222,53 @@ func TestTx_cancelledBefore_doesNotBegin(t *testing.T) {
 		})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("Tx = %v, want Canceled", err)
+		}
+	})
+}
+
+func TestTx_options_reachTheDriver(t *testing.T) {
+	run(t, func(ctx context.Context) {
+		f := &frail{}
+		db, err := aiosql.OpenDB(ctx, sql.OpenDB(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Tx(ctx, nothing, aiosql.Isolation(sql.LevelSerializable), aiosql.ReadOnly()); err != nil {
+			t.Error(err)
+		}
+		if want := (driver.TxOptions{Isolation: driver.IsolationLevel(sql.LevelSerializable), ReadOnly: true}); len(f.began) != 1 || f.began[0] != want {
+			t.Errorf("the driver got %v, want %v", f.began, want)
+		}
+	})
+}
+
+// oldConnector is a driver from before transactions had options.
+type oldConnector struct{ frail }
+
+func (f *oldConnector) Connect(context.Context) (driver.Conn, error) {
+	return oldConn{frailConn{&f.frail}}, nil
+}
+
+// oldConn hides what an old driver has not.
+type oldConn struct{ conn driver.Conn }
+
+func (c oldConn) Prepare(query string) (driver.Stmt, error) { return c.conn.Prepare(query) }
+func (c oldConn) Close() error                              { return c.conn.Close() }
+func (c oldConn) Begin() (driver.Tx, error)                 { return c.conn.(driver.Tx), nil }
+
+func TestTx_optionsThatAnOldDriverDoesNotKnow_areRefused(t *testing.T) {
+	run(t, func(ctx context.Context) {
+		db, err := aiosql.OpenDB(ctx, sql.OpenDB(&oldConnector{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Tx(ctx, nothing); err != nil {
+			t.Errorf("without options: %v", err)
+		}
+		for _, o := range []aiosql.TxOption{aiosql.ReadOnly(), aiosql.Isolation(sql.LevelSerializable)} {
+			if err := db.Tx(ctx, nothing, o); err == nil || !strings.Contains(err.Error(), "aiosql: begin: the driver knows neither") {
+				t.Errorf("with an option: %v", err)
+			}
 		}
 	})
 }

@@ -10,7 +10,8 @@
 //   - synchronous NORMAL: a transaction survives the end of the process in whatever way; a
 //     power failure may take the last ones back, but damages nothing.
 //   - busy_timeout 10 s: a statement waits so long for another connection's lock, then
-//     fails with "database is locked".
+//     fails with "database is locked". Where the calling task itself has that lock, the
+//     error is aiosql.ErrWaitsForItself, at once.
 //   - foreign_keys on.
 //   - a transaction takes the write lock when it begins, unless it is aiosql.ReadOnly: so
 //     it waits in the beginning, and does not fail in the middle because another one wrote.
@@ -42,10 +43,11 @@ import (
 //
 // Open waits for the file to be opened. When ctx is cancelled, nothing stays open.
 func Open(ctx context.Context, path string, opts ...aiosql.Option) (*aiosql.DB, error) {
-	name, err := dataSource(path)
+	name, locking, err := dataSource(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
 	}
+	opts = append([]aiosql.Option{aiosql.WithLocking(locking)}, opts...)
 	var db *aiosql.DB
 	if path == ":memory:" {
 		db, err = aiosql.OpenDB(ctx, sql.OpenDB(&memory{name: name}), opts...)
@@ -70,19 +72,21 @@ var settings = map[string]string{
 // inMemory counts databases in memory, since connections find theirs by its name.
 var inMemory atomic.Int64
 
-// dataSource returns the driver's name for the database at path.
-func dataSource(path string) (string, error) {
+// dataSource returns the driver's name for the database at path, and how that locks.
+func dataSource(path string) (string, aiosql.Locking, error) {
 	name, query := "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), ""
+	locking := aiosql.LockWriters
 	switch {
 	case path == ":memory:":
 		// Shared by the connections of one DB; a plain :memory: is another one for each.
 		name, query = fmt.Sprintf("file:/aiosql-%d", inMemory.Add(1)), "vfs=memdb"
+		locking = aiosql.LockAll
 	case strings.HasPrefix(path, "file:"):
 		name, query, _ = strings.Cut(path, "?")
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil {
-		return "", fmt.Errorf("its parameters: %w", err)
+		return "", 0, fmt.Errorf("its parameters: %w", err)
 	}
 	readOnly := params.Get("mode") == "ro"
 	for key, value := range settings {
@@ -91,5 +95,11 @@ func dataSource(path string) (string, error) {
 			params.Set(key, value)
 		}
 	}
-	return name + "?" + params.Encode(), nil
+	if journal := params.Get("_journal_mode"); locking == aiosql.LockWriters && !strings.EqualFold(journal, "WAL") {
+		locking = aiosql.LockWritersAlone
+	}
+	if lock := params.Get("_txlock"); lock != "immediate" && lock != "exclusive" {
+		locking = aiosql.LockRows // a transaction writes from its first writing statement on, which we do not know
+	}
+	return name + "?" + params.Encode(), locking, nil
 }
