@@ -74,8 +74,11 @@ func (f *File) WriteTo(w io.Writer) (int64, error) { return copyThrough(w, lent{
 
 func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	buf := buffers.Get().(*[onLoop]byte)
-	defer buffers.Put(buf)
-	return io.CopyBuffer(w, r, buf[:])
+	n, err := io.CopyBuffer(w, r, buf[:])
+	if err == nil { // else a thread may still have it, if the loop has ended
+		buffers.Put(buf)
+	}
+	return n, err
 }
 
 // These hide what io.Copy would call instead, which would be us again.

@@ -22,7 +22,6 @@ type crawler struct {
 	transport *aiohttp.Transport
 	parsers   *asyncio.ThreadLimiter
 	buffers   []*bytes.Buffer
-	scratch   []byte
 	store     *store
 	frontier  *frontier
 	writer    writer
@@ -106,7 +105,6 @@ func (c *crawler) prepare(first stored, fetched int) {
 	c.transport.MaxIdleConns = cfg.Concurrency
 	c.transport.MaxIdleConnsPerHost = cfg.PerHost
 	c.parsers = asyncio.NewThreadLimiter(runtime.GOMAXPROCS(0))
-	c.scratch = make([]byte, 32<<10)
 	c.summary = Summary{Status: map[int]int{}, Errors: map[string]int{}, Parked: map[string]string{}}
 	c.frontier = &frontier{
 		loop: c.loop, sites: map[int64]*site{}, feed: c.writer.wake.Set, perHost: cfg.PerHost, budget: -1,

@@ -711,3 +711,25 @@ func TestRun_wrongConfig_isErrConfigAndNamesWhat(t *testing.T) {
 		}
 	}
 }
+
+func TestRun_manyLargeFilesAtOnce_eachHashIsOfItsOwnBytes(t *testing.T) {
+	const files = 24
+	body := func(i string) []byte { return bytes.Repeat([]byte("this is file "+i+"\n"), 300_000) }
+	var links strings.Builder
+	for i := range files {
+		fmt.Fprintf(&links, "<a href=/%d>", i)
+	}
+	s := newSite(t, map[string]string{"/": links.String()}, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/pdf")
+		w.Write(body(r.URL.Path[1:]))
+	})
+	cfg := s.config()
+	cfg.PerHost, cfg.Rate = files, 10_000
+	run(t, cfg)
+	for i := range files {
+		n := strconv.Itoa(i)
+		if got := s.query(cfg.Out, "SELECT hash FROM pages WHERE url LIKE '%/"+n+"'"); got != fmt.Sprintf("%x", sha256.Sum256(body(n))) {
+			t.Errorf("the hash of file %d is %s", i, got)
+		}
+	}
+}

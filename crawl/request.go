@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -103,9 +104,17 @@ func (c *crawler) readBody(body io.Reader, limit, length int64, a *answer) error
 	return err
 }
 
+// scratch are buffers that bodies are hashed through, one for each: a Read may let
+// other fetchers run when it has filled its buffer.
+var scratch = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
 func (c *crawler) measureBody(body io.Reader, limit int64, a *answer) error {
 	hash := sha256.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{hash}, io.LimitReader(body, limit+1), c.scratch)
+	buf := scratch.Get().(*[32 << 10]byte)
+	n, err := io.CopyBuffer(struct{ io.Writer }{hash}, io.LimitReader(body, limit+1), buf[:])
+	if err == nil { // else a Read may still have it
+		scratch.Put(buf)
+	}
 	a.size = n
 	c.summary.Bytes += n
 	if err == nil && n > limit {
