@@ -18,9 +18,9 @@ const DefaultWaitDelay = 5 * time.Second
 
 var (
 	// ErrNotStarted is returned by calls that need a process, for a Cmd that has not been started.
-	ErrNotStarted = errors.New("the process has not been started")
+	ErrNotStarted = errors.New("aioexec: the process has not been started")
 	// ErrStarted is returned by what has to come before Start, or can be done once.
-	ErrStarted = errors.New("the process has been started already")
+	ErrStarted = errors.New("aioexec: the process has been started already")
 )
 
 // A Cmd is a program to run, and then its process. It is used once. Its fields are set before it is started, and have
@@ -46,26 +46,30 @@ type Cmd struct {
 	// Group gives the process a process group of its own. Signals, Kill and cancellation go to all in it.
 	Group bool
 
-	// Cancel is called, on the loop, when the context of Start has ended; nil: Terminate.
+	// Cancel is called, on the loop, when the context of Start has ended; nil: Terminate. Its error, or panic, comes
+	// with that of Wait. Whatever it does, the process is killed after WaitDelay.
 	Cancel func() error
 
 	// WaitDelay is how long a cancelled process has to end before it is killed, and how long after the end of a
-	// cancelled process its children may keep its streams open; 0: DefaultWaitDelay. If it is set it also bounds the
-	// latter after an end that came by itself: Wait returns exec.ErrWaitDelay then.
+	// cancelled process its children may keep its streams open; 0: DefaultWaitDelay. The latter also holds if the
+	// context ends when the process has ended already. If WaitDelay is set it bounds how long streams stay open after
+	// any end. Wait returns exec.ErrWaitDelay if streams are closed so after an end that came by itself.
 	WaitDelay time.Duration
 
 	Process      *os.Process      // after Start
 	ProcessState *os.ProcessState // after the end
 	Err          error            // why the program was not found, if so
 
-	inner   *exec.Cmd
-	pipes   []*aiofile.Pipe // our ends of what coroutines copy
-	theirs  []*os.File      // the process's ends, closed after the start
-	copies  []copying
-	exit    exitWatch
-	reaper  *asyncio.Task[asyncio.None]
-	outcome error
-	tail    *tail // of standard error, for Output
+	inner     *exec.Cmd
+	pipes     []*aiofile.Pipe // our ends of what coroutines copy
+	theirs    []*os.File      // the process's ends, closed after the start
+	copies    []copying
+	exit      exitWatch
+	reaper    *asyncio.Task[asyncio.None]
+	collected bool  // the process was reaped
+	waited    error // with this error
+	outcome   error
+	tail      *tail // of standard error, for Output
 }
 
 // Command returns a Cmd for the program of that name, which is looked up in $PATH if it has no slash.

@@ -18,6 +18,10 @@
 // ([Cmd.Cancel]: by SIGTERM), and is killed if it has not after [Cmd.WaitDelay]. Start and Run return only then; no
 // process is left behind, also not at the end of the loop. To let one live on, start it under context.WithoutCancel.
 //
+// Children of the process may hold its streams open when it has ended. If the context ends then, a [Cmd.Group] is asked
+// to end as the process would be, and is killed after WaitDelay. Without a Group the children are left alone, and the
+// streams are closed when WaitDelay has passed since the process's end.
+//
 // Awaiting does not own: a [Cmd.Wait] that is cancelled leaves the process alone, and any number of tasks may Wait.
 //
 // # What differs from os/exec

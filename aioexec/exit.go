@@ -46,12 +46,18 @@ func (w *exitWatch) wait(ctx context.Context) error {
 	return nil
 }
 
+// unwatch ends the watching.
+func (w *exitWatch) unwatch() {
+	if w.close != nil {
+		w.close()
+		w.close = nil
+	}
+}
+
 // reap returns what exec.Cmd.Wait does. If the process is not over, since the loop itself is ending, it has been
 // killed, and that takes no time.
 func (w *exitWatch) reap(c *exec.Cmd) error {
-	if w.close != nil {
-		w.close()
-	}
+	w.unwatch()
 	if w.reaped != nil {
 		<-w.reaped
 		return w.err

@@ -52,13 +52,17 @@ func (c *Cmd) input(ctx context.Context) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.copies = append(c.copies, copying{name: "stdin", in: true, run: func() error {
-		_, err := io.Copy(ours, c.Stdin)
+	from := c.Stdin
+	if _, ok := from.(io.WriterTo); !ok {
+		from = feed{from}
+	}
+	c.addCopy("stdin", ours, func() error {
+		_, err := io.Copy(ours, from)
 		if errors.Is(err, syscall.EPIPE) {
 			err = nil // the process does not want more
 		}
-		return errors.Join(err, ours.Close())
-	}})
+		return err
+	})
 	return theirs, nil
 }
 
@@ -73,11 +77,20 @@ func (c *Cmd) output(ctx context.Context, name string, to io.Writer) (io.Writer,
 	if err != nil {
 		return nil, err
 	}
-	c.copies = append(c.copies, copying{name: name, run: func() error {
+	c.addCopy(name, ours, func() error {
 		_, err := io.Copy(to, ours)
-		return errors.Join(err, ours.Close())
-	}})
+		return err
+	})
 	return theirs, nil
+}
+
+// addCopy notes what a coroutine is to copy. Our end of the pipe is closed whatever becomes of that, so that the
+// process does not wait for it.
+func (c *Cmd) addCopy(name string, ours *aiofile.Pipe, run func() error) {
+	c.copies = append(c.copies, copying{name: name, in: name == "stdin", run: func() (err error) {
+		defer func() { err = errors.Join(err, ours.Close()) }()
+		return run()
+	}})
 }
 
 // pipe opens a pipe, with one end for the process, which reads or writes there, and one for us. If Start fails both
@@ -96,6 +109,21 @@ func (c *Cmd) pipe(ctx context.Context, reads bool) (theirs *os.File, ours *aiof
 	}
 	c.theirs, c.pipes = append(c.theirs, theirs), append(c.pipes, ours)
 	return theirs, ours, nil
+}
+
+// feed is a reader that does not try again and again what gives nothing, as io.Copy would: that would hold the loop.
+type feed struct{ from io.Reader }
+
+// emptyReads is how many reads in a row may give nothing.
+const emptyReads = 100
+
+func (f feed) Read(p []byte) (n int, err error) {
+	for range emptyReads {
+		if n, err = f.from.Read(p); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
 }
 
 // beginCopies starts the coroutines that copy. The end of ctx does not reach them: a process that is asked to end may
