@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
-	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // Start starts the process, in a thread, and returns when it runs. [Cmd.Wait] tells how it ended.
@@ -17,14 +17,15 @@ import (
 // When ctx ends the process is cancelled, at any time; see the package's documentation. If that happens during Start,
 // it returns the cause when the process has ended. If Start fails, nothing of it is left.
 func (c *Cmd) Start(ctx context.Context) error {
-	if asyncio.CurrentTask(ctx) == nil {
-		return c.fail("start", asyncio.ErrNotOnLoop)
+	loop, err := worlds.LoopOf(ctx)
+	if err != nil {
+		return c.fail("start", err)
 	}
 	if c.inner != nil {
 		return c.fail("start", ErrStarted)
 	}
 	c.inner = c.command()
-	err := c.startable()
+	err = c.startable()
 	if err == nil && ctx.Err() != nil {
 		err = asyncio.Yield(ctx)
 	}
@@ -42,7 +43,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 		return c.fail("start", err)
 	}
 	c.Process = c.inner.Process
-	c.exit.watch(engine.MustLoopOf("aioexec", ctx), c.inner)
+	c.exit.watch(loop, c.inner)
 	c.beginCopies(ctx)
 	c.reaper = asyncio.Go(ctx, c.reap, asyncio.Name(fmt.Sprintf("process %d", c.Process.Pid)))
 	if ctx.Err() != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A call is a function that runs in a thread for a coroutine, and what the two agree on when the coroutine is
@@ -170,18 +171,9 @@ func change[T any](
 	return r.v, r.err
 }
 
-// loopOf returns the loop on which the caller runs, or an error if ctx is not the running task's.
-func loopOf(ctx context.Context) (*engine.Loop, error) {
-	if asyncio.CurrentTask(ctx) == nil {
-		var none engine.WaitQueue
-		return nil, none.Wait(ctx, nil) // which knows what is wrong
-	}
-	return engine.MustLoopOf("aiofile", ctx), nil
-}
-
 // lookup is look for a function that takes a context.
 func lookup[T any](ctx context.Context, op, name string, fn func(gone func() bool) (T, error)) (T, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		var zero T
 		return zero, pathError(op, name, err)
@@ -191,7 +183,7 @@ func lookup[T any](ctx context.Context, op, name string, fn func(gone func() boo
 
 // alter is change for a function that takes a context.
 func alter[T any](ctx context.Context, op, name string, fn func(stop func() bool) (T, error)) (T, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		var zero T
 		return zero, pathError(op, name, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // ReadDir reads a directory and returns its entries, sorted by name, as os.ReadDir does: with an error, those that it
@@ -16,7 +17,7 @@ import (
 //
 // If ctx ends first, ReadDir returns its cause; a huge directory is not read to its end then.
 func ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, pathError("readdir", name, err)
 	}

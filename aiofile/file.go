@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A File is an open file of a loop: what *os.File is elsewhere. See the package's documentation for what its methods
@@ -66,7 +67,7 @@ type opened struct {
 }
 
 func open(ctx context.Context, name string, appends bool, drop func(opened), fn func() (*os.File, error)) (*File, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // Stat describes the file with that name, behind symbolic links, as os.Stat does. If ctx ends first, Stat returns its
@@ -41,7 +42,7 @@ func MkdirAll(ctx context.Context, path string, perm fs.FileMode) error {
 // and returns its name. Who creates it removes it. If ctx ends first, MkdirTemp returns its cause, and no directory is
 // left.
 func MkdirTemp(ctx context.Context, dir, pattern string) (string, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return "", pathError("mkdir", pattern, err)
 	}

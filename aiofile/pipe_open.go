@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // NewPipe takes f over: a pipe's end, a FIFO, a terminal, a socket, a device or even a file ([Open] is better at
@@ -26,7 +26,7 @@ import (
 //     piece counts as written. (On Windows, and wherever poll(2) cannot tell, a Read that was given up takes what
 //     comes next all the same, and keeps it for the next Read.)
 func NewPipe(ctx context.Context, f *os.File) (*Pipe, error) {
-	return attach(engine.MustLoopOf("aiofile", ctx), f, false)
+	return attach(ctx, f, false)
 }
 
 // Stdin returns standard input, which is what os.Stdin refers to by now: a terminal, a pipe, a file. See [NewPipe] for
@@ -35,21 +35,25 @@ func NewPipe(ctx context.Context, f *os.File) (*Pipe, error) {
 // Who reads from several Pipes of the same input at once gets parts in each. A program in the background is stopped
 // when it reads from its terminal, as ever.
 func Stdin(ctx context.Context) (*Pipe, error) {
-	return attach(engine.MustLoopOf("aiofile", ctx), os.Stdin, true)
+	return attach(ctx, os.Stdin, true)
 }
 
 // Stdout is [Stdin] for standard output. What a Write has returned for is written: nothing has to be flushed.
 func Stdout(ctx context.Context) (*Pipe, error) {
-	return attach(engine.MustLoopOf("aiofile", ctx), os.Stdout, true)
+	return attach(ctx, os.Stdout, true)
 }
 
 // Stderr is [Stdin] for standard error.
 func Stderr(ctx context.Context) (*Pipe, error) {
-	return attach(engine.MustLoopOf("aiofile", ctx), os.Stderr, true)
+	return attach(ctx, os.Stderr, true)
 }
 
 // attach makes a Pipe of f. One that is borrowed stays open at the Pipe's end.
-func attach(l *engine.Loop, f *os.File, borrowed bool) (*Pipe, error) {
+func attach(ctx context.Context, f *os.File, borrowed bool) (*Pipe, error) {
+	l, err := worlds.LoopOf(ctx)
+	if err != nil {
+		return nil, pathError("open", f.Name(), err)
+	}
 	p := &Pipe{loop: l, name: f.Name()}
 	info, err := f.Stat() // also finds out whether it is open
 	if err != nil {

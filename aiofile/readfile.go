@@ -4,12 +4,14 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // ReadFile reads a whole file, as os.ReadFile does: on the loop, if it is small and in memory, or else in one thread.
 // If ctx ends first, ReadFile returns its cause.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
-	l, err := loopOf(ctx)
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, pathError("read", name, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A WalkEntry is a file or directory that WalkDir has come to. Its Info is awaited.
@@ -42,7 +43,7 @@ func WalkDir(ctx context.Context, root string) iter.Seq2[*WalkEntry, error] {
 	return func(yield func(*WalkEntry, error) bool) {
 		w := walker{ctx: ctx, yield: yield}
 		var err error
-		if w.loop, err = loopOf(ctx); err != nil {
+		if w.loop, err = worlds.LoopOf(ctx); err != nil {
 			yield(nil, pathError("lstat", root, err))
 			return
 		}

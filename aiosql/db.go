@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // ErrClosed is returned by what is called on a DB after Close.
@@ -45,7 +46,11 @@ func Open(ctx context.Context, driverName, dsn string, opts ...Option) (*DB, err
 // sql.OpenDB(connector). The DB takes it over, and closes it also when OpenDB fails. A
 // limit set by its SetMaxOpenConns holds.
 func OpenDB(ctx context.Context, pool *sql.DB, opts ...Option) (*DB, error) {
-	return open(ctx, "open", func() (*sql.DB, error) { return pool, nil }, opts)
+	db, err := open(ctx, "open", func() (*sql.DB, error) { return pool, nil }, opts)
+	if err != nil {
+		pool.Close() // closed already, unless the thread was never begun
+	}
+	return db, err
 }
 
 func open(ctx context.Context, what string, newPool func() (*sql.DB, error), opts []Option) (*DB, error) {
@@ -104,6 +109,9 @@ func (db *DB) connect(ctx context.Context, newPool func() (*sql.DB, error)) erro
 // When ctx is cancelled, Close returns at once; what is under way closes its connection
 // when it ends.
 func (db *DB) Close(ctx context.Context) error {
+	if _, err := worlds.LoopOf(ctx); err != nil {
+		return fmt.Errorf("aiosql: close: %w", err)
+	}
 	if db.closed {
 		return nil
 	}

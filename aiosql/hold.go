@@ -45,10 +45,11 @@ type holding struct{ conns, reads, writes int }
 // refusal is why the task of ctx would wait for itself if it waited for a connection, or
 // for what it does then; else nil.
 func (db *DB) refusal(ctx context.Context, writes func() bool) error {
-	if len(db.held) == 0 {
+	task := asyncio.CurrentTask(ctx)
+	if task == nil { // not on the loop, and then db.held is not ours to read
 		return nil
 	}
-	h := db.held[asyncio.CurrentTask(ctx)]
+	h := db.held[task]
 	switch {
 	case h == nil:
 		return nil

@@ -41,6 +41,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err := cfg.Check(); err != nil {
 		return Summary{}, err
 	}
+	if err := asyncio.Yield(ctx); err != nil { // also: there is no loop
+		return Summary{}, fmt.Errorf("crawl: %w", err)
+	}
 	c := &crawler{cfg: cfg, loop: asyncio.RunningLoop(ctx)}
 	c.began = c.loop.Time()
 	first, fetched, err := c.openStore(ctx)
