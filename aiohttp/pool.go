@@ -2,8 +2,11 @@ package aiohttp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"maps"
 	"net/http/httptrace"
+	"slices"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
@@ -39,7 +42,8 @@ type pool struct {
 	loop    *engine.Loop
 	ended   bool // with the loop; nothing is kept from then on
 	hosts   map[hostKey]*host
-	conns   map[*conn]struct{}
+	conns   map[*conn]uint64 // to their numbers
+	made    uint64           // connections, in all
 	idle    idleList
 	open    int              // connections, made or being made
 	line    engine.WaitQueue // of tasks that wait for room to make one
@@ -49,7 +53,7 @@ type pool struct {
 }
 
 func newPool(t *Transport, loop *engine.Loop) *pool {
-	p := &pool{t: t, loop: loop, hosts: map[hostKey]*host{}, conns: map[*conn]struct{}{}}
+	p := &pool{t: t, loop: loop, hosts: map[hostKey]*host{}, conns: map[*conn]uint64{}}
 	p.expiry.Init(loop, p.expire)
 	return p
 }
@@ -204,7 +208,8 @@ func (p *pool) connect(ctx context.Context, h *host, g *target, trace *httptrace
 		return nil, err
 	}
 	c.host = h
-	p.conns[c] = struct{}{}
+	p.made++
+	p.conns[c] = p.made
 	return c, nil
 }
 
@@ -326,11 +331,11 @@ func (p *pool) closeIdle() {
 	p.expiry.Stop()
 }
 
-// Close closes everything, at the loop's end, and frees the Transport for
-// another loop.
+// Close closes everything, in the order in which it was opened, at the loop's end,
+// and frees the Transport for another loop.
 func (p *pool) Close() error {
 	p.closeIdle()
-	for c := range p.conns {
+	for _, c := range slices.SortedFunc(maps.Keys(p.conns), func(a, b *conn) int { return cmp.Compare(p.conns[a], p.conns[b]) }) {
 		p.close(c)
 	}
 	p.ended = true

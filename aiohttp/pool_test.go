@@ -381,7 +381,7 @@ func TestBody_closedWithTheRestBuffered_keepsTheConnection(t *testing.T) {
 func TestTransport_otherLoopOrGoroutine_isRefused(t *testing.T) {
 	s := newCounting(t, hello)
 	tr := testTransport()
-	if _, err := fetch(context.Background(), tr, s.URL); err == nil || !strings.Contains(err.Error(), "needs a coroutine") {
+	if _, err := fetch(context.Background(), tr, s.URL); !errors.Is(err, asyncio.ErrNotOnLoop) {
 		t.Error(err)
 	}
 	onLoop(t, func(ctx context.Context) {

@@ -38,17 +38,26 @@ func checkRequest(req *http.Request) error {
 }
 
 func checkHeader(h http.Header) error {
+	var bad string
+	found := false
 	for name, values := range h {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("invalid header field name %q", name)
-		}
-		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
-				return fmt.Errorf("invalid value of header field %s", name) // the value may be a secret
-			}
+		if !validField(name, values) && (!found || name < bad) {
+			bad, found = name, true // of several, always the same one is reported
 		}
 	}
-	return nil
+	switch {
+	case !found:
+		return nil
+	case !httpguts.ValidHeaderFieldName(bad):
+		return fmt.Errorf("invalid header field name %q", bad)
+	default:
+		return fmt.Errorf("invalid value of header field %s", bad) // the value may be a secret
+	}
+}
+
+func validField(name string, values []string) bool {
+	return httpguts.ValidHeaderFieldName(name) &&
+		!slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) })
 }
 
 // unknownLength is bodyLength's answer when only reading the body would tell.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A Transport is an [http.RoundTripper] for an [http.Client] that is used in
@@ -25,7 +26,8 @@ import (
 // [NewTransport] sets some. Do not change the fields after the first request.
 //
 // A Transport belongs to the loop on which its first request is made, until
-// that loop ends. Requests from elsewhere fail.
+// that loop ends. Requests from elsewhere fail. The first request needs the context
+// of the running task; see [Transport.Bind].
 type Transport struct {
 	// Dial connects to addr, a host:port; network is "tcp". It runs in the
 	// coroutine of the request, and its connection's Read and Write must suspend
@@ -177,8 +179,18 @@ func closeBody(req *http.Request) {
 	}
 }
 
-var errOtherLoop = errors.New("aiohttp: the Transport is in use by another event loop, or this is not one of its coroutines; " +
-	"give each loop a Transport of its own, and use asyncio.RunThreadsafe from goroutines")
+var errOtherLoop = fmt.Errorf("aiohttp: the Transport is in use by another event loop, or this is not one of its coroutines; "+
+	"give each loop a Transport of its own, and use asyncio.RunThreadsafe from goroutines: %w", asyncio.ErrWrongGoroutine)
+
+// Bind gives the Transport to the loop of the running task, as its first request does otherwise.
+//
+// That request needs the context of the running task, to know the loop; the later ones
+// do not. So bind a Transport before it goes to code that makes requests without a
+// context, by [http.Client.Get] for instance.
+func (t *Transport) Bind(ctx context.Context) error {
+	_, err := t.bind(ctx)
+	return err
+}
 
 // bind returns the Transport's pool, if the caller is a coroutine of its loop.
 func (t *Transport) bind(ctx context.Context) (*pool, error) {
@@ -188,9 +200,10 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 		}
 		return p, nil
 	}
-	loop, err := runningLoop(ctx)
+	loop, err := worlds.LoopOf(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("aiohttp: the Transport does not know its event loop yet; make its first request with the context "+
+			"of the running task (http.NewRequestWithContext), or call Bind: %w", err)
 	}
 	p := newPool(t, loop)
 	if !t.pool.CompareAndSwap(nil, p) {
@@ -198,16 +211,6 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 	}
 	loop.AddCloser(p)
 	return p, nil
-}
-
-// runningLoop is asyncio.RunningLoop with an error in the place of a panic.
-func runningLoop(ctx context.Context) (loop *engine.Loop, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("aiohttp: a Transport's first request needs a coroutine and its context: %v", p)
-		}
-	}()
-	return engine.MustLoopOf("aiohttp", ctx), nil
 }
 
 // within runs fn in a block that ends with ctx. If ctx is not the running task's,

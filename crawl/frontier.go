@@ -3,6 +3,7 @@ package crawl
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ var errNoMore = errors.New("crawl: nothing more to fetch")
 type frontier struct {
 	loop     *asyncio.Loop
 	sites    map[int64]*site
+	order    []*site            // all of them, as they came
 	ready    []*site            // may be asked now, in turn
 	hungry   []*site            // wait for more items from the database
 	fetchers lowlevel.WaitQueue // have nothing to do
@@ -233,7 +235,7 @@ func (s *site) park(why string) {
 
 // considerAll wakes the sites that waited for the budget.
 func (f *frontier) considerAll() {
-	for _, s := range f.sites {
+	for _, s := range f.order {
 		s.consider()
 	}
 	f.closeIfDone()
@@ -246,8 +248,8 @@ func (f *frontier) stored(results []*result, out stored) {
 		f.unstored--
 		delete(r.site.held, r.item.id)
 	}
-	for id, origin := range out.grown {
-		f.site(id, origin).more = true
+	for _, id := range slices.Sorted(maps.Keys(out.grown)) {
+		f.site(id, out.grown[id]).more = true
 	}
 	for id, l := range out.loaded {
 		s := f.sites[id]
@@ -275,6 +277,7 @@ func (f *frontier) site(id int64, origin string) *site {
 		s = &site{frontier: f, id: id, origin: origin, held: map[int64]bool{}, throttle: newThrottle(f.perHost)}
 		s.alarm.Init(f.loop, s.consider)
 		f.sites[id] = s
+		f.order = append(f.order, s)
 	}
 	return s
 }
@@ -294,7 +297,7 @@ func (f *frontier) closeIfDone() {
 	if f.closed || f.unstored > 0 {
 		return
 	}
-	for _, s := range f.sites {
+	for _, s := range f.order {
 		if s.parked == "" && (len(s.retries) > 0 || f.budget != 0 && (s.loading || s.more || len(s.window) > 0)) {
 			return
 		}
@@ -306,7 +309,7 @@ func (f *frontier) closeIfDone() {
 func (f *frontier) close() {
 	f.closed = true
 	f.fetchers.WakeAll()
-	for _, s := range f.sites {
+	for _, s := range f.order {
 		s.alarm.Stop()
 	}
 }

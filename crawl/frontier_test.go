@@ -249,3 +249,21 @@ func TestFrontier_close_letsFetchersEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestFrontier_originsFoundTogether_areAskedInTheOrderOfTheirIDs(t *testing.T) {
+	counts := make([]int, 16)
+	for i := range counts {
+		counts[i] = 1
+	}
+	onFrontier(t, 1, -1, counts, func(f *testFrontier) {
+		var order []int64
+		for range counts {
+			s, it := f.take(t)
+			order = append(order, s.id)
+			f.done(s, it)
+		}
+		if !slices.IsSorted(order) {
+			t.Errorf("the origins were asked in the order %v", order)
+		}
+	})
+}

@@ -149,25 +149,28 @@ func (s *store) begin(settings []byte, start []string, scope scope, depth int) e
 }
 
 func (s *store) prepare() (err error) {
-	for to, text := range map[**sql.Stmt]string{
-		&s.sql.find:    "SELECT id, coalesce(depth, ?2), state FROM urls WHERE url = ?1",
-		&s.sql.add:     "INSERT INTO urls (url, origin, state, depth, hops, referrer) VALUES (?, ?, ?, ?, ?, ?)",
-		&s.sql.improve: "UPDATE urls SET state = ?2, depth = ?3, hops = ?4, referrer = ?5 WHERE id = ?1",
-		&s.sql.finish:  "UPDATE urls SET state = 3 WHERE id = ?",
-		&s.sql.page:    "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	for _, p := range []struct {
+		to   **sql.Stmt
+		text string
+	}{
+		{&s.sql.find, "SELECT id, coalesce(depth, ?2), state FROM urls WHERE url = ?1"},
+		{&s.sql.add, "INSERT INTO urls (url, origin, state, depth, hops, referrer) VALUES (?, ?, ?, ?, ?, ?)"},
+		{&s.sql.improve, "UPDATE urls SET state = ?2, depth = ?3, hops = ?4, referrer = ?5 WHERE id = ?1"},
+		{&s.sql.finish, "UPDATE urls SET state = 3 WHERE id = ?"},
+		{&s.sql.page, "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
 		// Each number is a target's id and, in the lowest two bits, the kind.
-		&s.sql.edges: "INSERT INTO edges SELECT ?1, value >> 2, value & 3 FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING",
-		&s.sql.field: "INSERT INTO fields VALUES (?, ?, ?, ?)",
-		&s.sql.load: `SELECT u.id, u.url, u.depth, u.hops, coalesce(r.url, '') FROM urls u LEFT JOIN urls r ON r.id = u.referrer
-			WHERE u.origin = ? AND u.state = 2 AND u.id > ? ORDER BY u.id LIMIT ?`,
-		&s.sql.children: `SELECT u.url, e.kind FROM edges e JOIN urls u ON u.id = e.target
-			WHERE e.source = ? AND e.kind <> 1 AND u.state > 0`,
-		&s.sql.move: "UPDATE pages SET depth = ?2, referrer = (SELECT url FROM urls WHERE id = ?3) WHERE id = ?1",
+		{&s.sql.edges, "INSERT INTO edges SELECT ?1, value >> 2, value & 3 FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING"},
+		{&s.sql.field, "INSERT INTO fields VALUES (?, ?, ?, ?)"},
+		{&s.sql.load, `SELECT u.id, u.url, u.depth, u.hops, coalesce(r.url, '') FROM urls u LEFT JOIN urls r ON r.id = u.referrer
+			WHERE u.origin = ? AND u.state = 2 AND u.id > ? ORDER BY u.id LIMIT ?`},
+		{&s.sql.children, `SELECT u.url, e.kind FROM edges e JOIN urls u ON u.id = e.target
+			WHERE e.source = ? AND e.kind <> 1 AND u.state > 0`},
+		{&s.sql.move, "UPDATE pages SET depth = ?2, referrer = (SELECT url FROM urls WHERE id = ?3) WHERE id = ?1"},
 	} {
-		if *to, err = s.conn.PrepareContext(background, text); err != nil {
+		if *p.to, err = s.conn.PrepareContext(background, p.text); err != nil {
 			return s.fault("read", err)
 		}
-		s.prepared = append(s.prepared, *to)
+		s.prepared = append(s.prepared, *p.to)
 	}
 	return nil
 }

@@ -14,8 +14,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -177,8 +179,8 @@ func nextLine(ctx context.Context, in *bufio.Scanner) (line string, err error) {
 
 // broadcast never waits: that is what the queues are for.
 func (r *room) broadcast(from *member, line string) {
-	for _, m := range r.members {
-		if m != from {
+	for _, name := range slices.Sorted(maps.Keys(r.members)) {
+		if m := r.members[name]; m != from {
 			m.say(line)
 		}
 	}
