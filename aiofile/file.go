@@ -30,6 +30,7 @@ type File struct {
 	mu     sync.Mutex   // the same, among threads; the loop only tries
 	pos    int64
 	closed atomic.Bool
+	locked fileLock
 	remove func() // from what the loop closes at its end
 	streak streak // the loop's
 	cache  cache  // the loop's
@@ -226,7 +227,23 @@ func (f *File) seekLocked(offset int64, whence int) (int64, error) {
 }
 
 // Stat describes the file.
-func (f *File) Stat() (fs.FileInfo, error) { return lookFrom(f.loop, "stat", f.Name(), f.os.Stat) }
+func (f *File) Stat() (fs.FileInfo, error) {
+	return lookFrom(f.loop, "stat", f.Name(), func() (fs.FileInfo, error) {
+		info, err := f.os.Stat()
+		return info, f.failed("stat", err)
+	})
+}
+
+// failed is the error of a call, which is os.ErrClosed if f was closed: not all calls of all systems say so.
+func (f *File) failed(op string, err error) error {
+	if err != nil && f.closed.Load() {
+		return pathError(op, f.Name(), os.ErrClosed)
+	}
+	if _, ok := err.(*fs.PathError); ok {
+		return err
+	}
+	return pathError(op, f.Name(), err)
+}
 
 // Sync waits until what was written is on the disk. If it is cancelled, the system goes on with that.
 func (f *File) Sync() error {

@@ -3,6 +3,7 @@ package aiofile
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -15,8 +16,11 @@ const (
 )
 
 // Lock locks the file for this File alone, and waits while another open file, of any process, has a lock on it. It is
-// advisory: flock, or LockFileEx on Windows; who does not ask is not kept out. Close opens it, too. A lock that this
-// File has already is changed. Where there is no such call it returns an error that is errors.ErrUnsupported.
+// advisory: flock, or LockFileEx on Windows; who does not ask is not kept out. Close gives the lock up, too. Where
+// there is no such call Lock returns an error that is errors.ErrUnsupported.
+//
+// If this File has the lock already, Lock does nothing. If it shares one, it gives that up first: a Lock that fails, or
+// a TryLock that does not get it, leaves the file unlocked.
 //
 // The system can only be asked again and again, every 64 ms in the end on the loop's clock: there is no order among
 // those who wait. If ctx ends first, Lock returns its cause, and the file is not locked.
@@ -28,10 +32,10 @@ func (f *File) LockShared(ctx context.Context) error { return f.waitLock(ctx, lo
 // TryLock is Lock that does not wait for others. It reports whether the file is locked now.
 func (f *File) TryLock(ctx context.Context) (bool, error) { return f.tryLock(ctx, lockExclusive) }
 
-// Unlock gives up the lock. It is no error if there is none, but on Windows.
+// Unlock gives up the lock. It is no error if there is none.
 func (f *File) Unlock(ctx context.Context) error {
 	_, err := alter(ctx, "unlock", f.Name(), func(func() bool) (asyncio.None, error) {
-		return asyncio.None{}, pathError("unlock", f.Name(), unlockFile(f.os))
+		return asyncio.None{}, f.failed("unlock", f.locked.unlock(f.os))
 	})
 	return err
 }
@@ -49,17 +53,74 @@ func (f *File) waitLock(ctx context.Context, kind lockKind) error {
 
 func (f *File) tryLock(ctx context.Context, kind lockKind) (bool, error) {
 	return alter(ctx, "lock", f.Name(), func(func() bool) (bool, error) {
-		locked, err := lockFile(f.os, kind)
-		return locked, pathError("lock", f.Name(), err)
+		locked, err := f.locked.lock(f.os, kind)
+		return locked, f.failed("lock", err)
 	})
 }
 
 type lockKind int
 
 const (
-	lockExclusive lockKind = iota
+	lockNone lockKind = iota
+	lockExclusive
 	lockShared
 )
+
+// fileLock is the lock that a File has. It remembers the kind, since systems differ in what a second lock of the same
+// file does: flock changes the first one, and LockFileEx waits for it or adds to it. Only threads use it.
+type fileLock struct {
+	mu     sync.Mutex
+	held   lockKind
+	system lockSystem // nil: the system's
+}
+
+// lockSystem is what a system has for one open file. lock reports false if somebody else has it.
+type lockSystem interface {
+	lock(f *os.File, kind lockKind) (bool, error)
+	unlock(f *os.File) error
+}
+
+func (l *fileLock) lock(f *os.File, kind lockKind) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == kind {
+		return true, stillOpen(f)
+	}
+	if l.held != lockNone {
+		if err := l.calls().unlock(f); err != nil {
+			return false, err
+		}
+		l.held = lockNone
+	}
+	locked, err := l.calls().lock(f, kind)
+	if locked {
+		l.held = kind
+	}
+	return locked, err
+}
+
+func (l *fileLock) unlock(f *os.File) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == lockNone {
+		return stillOpen(f)
+	}
+	err := l.calls().unlock(f)
+	if err == nil {
+		l.held = lockNone
+	}
+	return err
+}
+
+func (l *fileLock) calls() lockSystem {
+	if l.system != nil {
+		return l.system
+	}
+	return systemLocks{}
+}
+
+// stillOpen is the error of a call with a file that is closed.
+func stillOpen(f *os.File) error { return lockCall(f, func(uintptr) error { return nil }) }
 
 // lockCall runs fn with the descriptor of f, which is not closed meanwhile.
 func lockCall(f *os.File, fn func(fd uintptr) error) error {

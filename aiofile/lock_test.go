@@ -76,3 +76,90 @@ func TestFile_Lock_cancelled_doesNotLock(t *testing.T) {
 		return nil
 	})
 }
+
+// onLocks runs body with two open files that have one lock: the system's, and one that works as Windows' does.
+func onLocks(t *testing.T, body func(t *testing.T, ctx context.Context, a, b *aiofile.File)) {
+	for _, system := range []string{"of the system", "that stack"} {
+		t.Run("locks "+system, func(t *testing.T) {
+			name := fileWith(t, "")
+			onLoop(t, func(ctx context.Context) error {
+				a, b := opened(t, ctx, name, os.O_RDWR), opened(t, ctx, name, os.O_RDWR)
+				var table aiofile.LockTable
+				if system == "that stack" {
+					a.StackLocks(&table)
+					b.StackLocks(&table)
+				}
+				body(t, ctx, a, b)
+				if n := table.Len(); n != 0 {
+					t.Errorf("%d locks are left", n)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestFile_Lock_ofAFileThatHasOneAlready_isOneLock(t *testing.T) {
+	onLocks(t, func(t *testing.T, ctx context.Context, a, b *aiofile.File) {
+		lock := func(f *aiofile.File) error { return asyncio.Timeout(ctx, 10*time.Second, f.Lock) }
+		share := func(f *aiofile.File) error { return asyncio.Timeout(ctx, 10*time.Second, f.LockShared) }
+		unlock := func(f *aiofile.File) error { return f.Unlock(ctx) }
+		for _, steps := range [][]func(*aiofile.File) error{
+			{lock, share}, {share, lock}, {lock, lock}, {share, share}, {lock, share, lock, share, share},
+			{lock, unlock, unlock, unlock, share}, {unlock},
+		} {
+			for i, step := range steps {
+				if err := step(a); err != nil {
+					t.Fatalf("step %d of %d: %v", i, len(steps), err)
+				}
+			}
+			if err := a.Unlock(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if locked, err := b.TryLock(ctx); !locked || err != nil {
+				t.Fatalf("after Unlock, TryLock of another one = %v, %v", locked, err)
+			}
+			if err := b.Unlock(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestFile_Lock_thatIsShared_keepsOthersFromHavingItAlone(t *testing.T) {
+	onLocks(t, func(t *testing.T, ctx context.Context, a, b *aiofile.File) {
+		for _, f := range []*aiofile.File{a, b} {
+			if err := f.LockShared(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if locked, err := a.TryLock(ctx); locked || err != nil {
+			t.Errorf("TryLock = %v, %v, while another one shares it", locked, err)
+		}
+		if locked, err := b.TryLock(ctx); !locked || err != nil {
+			t.Errorf("TryLock = %v, %v: one that did not get it has kept its share", locked, err)
+		}
+		if err := b.Unlock(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFile_Lock_ofAClosedFile_fails(t *testing.T) {
+	onLocks(t, func(t *testing.T, ctx context.Context, a, b *aiofile.File) {
+		b.Close()
+		if err := a.Lock(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := a.Unlock(ctx); err != nil {
+			t.Error(err)
+		}
+		a.Close()
+		wantPathError(t, a.Unlock(ctx), a.Name(), os.ErrClosed)
+		if _, err := a.Stat(); err != nil {
+			wantPathError(t, err, a.Name(), os.ErrClosed)
+		} else {
+			t.Error("Stat of a closed file succeeded")
+		}
+	})
+}

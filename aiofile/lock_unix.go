@@ -8,8 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile reports false if somebody else has it.
-func lockFile(f *os.File, kind lockKind) (bool, error) {
+// systemLocks is flock.
+type systemLocks struct{}
+
+func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
 	how := unix.LOCK_EX
 	if kind == lockShared {
 		how = unix.LOCK_SH
@@ -21,7 +23,7 @@ func lockFile(f *os.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func unlockFile(f *os.File) error { return flock(f, unix.LOCK_UN) }
+func (systemLocks) unlock(f *os.File) error { return flock(f, unix.LOCK_UN) }
 
 func flock(f *os.File, how int) error {
 	return lockCall(f, func(fd uintptr) error {

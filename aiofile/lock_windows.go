@@ -9,8 +9,11 @@ import (
 // all is each half of the length of what is locked: everything.
 const all = 1<<32 - 1
 
-// lockFile reports false if somebody else has it.
-func lockFile(f *os.File, kind lockKind) (bool, error) {
+// systemLocks is LockFileEx. It is never asked for a second lock of the same file: it waits for the first one, or adds
+// to it.
+type systemLocks struct{}
+
+func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
 	var flags uint32 = windows.LOCKFILE_FAIL_IMMEDIATELY
 	if kind == lockExclusive {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
@@ -24,7 +27,7 @@ func lockFile(f *os.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func unlockFile(f *os.File) error {
+func (systemLocks) unlock(f *os.File) error {
 	return lockCall(f, func(fd uintptr) error {
 		return windows.UnlockFileEx(windows.Handle(fd), 0, all, all, new(windows.Overlapped))
 	})

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -290,6 +291,9 @@ func (p *Pipe) fail(op string, err error) error {
 	}
 	if op == "read" && p.terminal && isHangup(err) {
 		return io.EOF
+	}
+	if op == "write" && isBrokenPipe(err) {
+		err = syscall.EPIPE
 	}
 	if p.closed.Load() && op != "close" {
 		err = fs.ErrClosed // whatever it was that ended it
