@@ -2,6 +2,7 @@
 //
 //	mirror -n photos /backup/photos    says what it would do
 //	mirror photos /backup/photos       does it
+//	mirror -v photos /backup/photos    names what it has copied
 //
 // What the first tree does not have is removed from the second; files and symbolic links that differ are copied. A file
 // differs if its size, its time or its permission does. So what was stopped, by Ctrl-C, SIGTERM or a crash, goes on where
@@ -27,6 +28,7 @@ import (
 func main() {
 	m := &mirror{}
 	flag.BoolVar(&m.dry, "n", false, "only say what would be done")
+	flag.BoolVar(&m.verbose, "v", false, "name what has been copied")
 	flag.IntVar(&m.jobs, "jobs", 8, "how many files are copied at once")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: mirror [flags] from to")
@@ -39,6 +41,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	defer context.AfterFunc(ctx, func() { fmt.Fprintln(os.Stderr, "mirror: stopping") })()
 	err := asyncio.Run(ctx, func(ctx context.Context) error { return m.run(ctx, flag.Arg(0), flag.Arg(1)) },
 		asyncio.WithInterrupt(false))
 	fmt.Printf("%d copied (%d bytes), %d as they were, %d removed\n", m.copied, m.bytes, m.same, m.removed)
@@ -50,9 +53,9 @@ func main() {
 
 // mirror is the whole program. Its tasks share it without locks: only one of them runs at a time.
 type mirror struct {
-	dry      bool
-	jobs     int
-	from, to string
+	dry, verbose bool
+	jobs         int
+	from, to     string
 
 	copied, same, removed int
 	bytes                 int64
@@ -192,7 +195,7 @@ func (m *mirror) copyFile(ctx context.Context, from, to string, info fs.FileInfo
 			return err
 		}
 	}
-	m.copied++
+	m.done(to)
 	m.bytes += info.Size()
 	return nil
 }
@@ -218,6 +221,14 @@ func (m *mirror) copyLink(ctx context.Context, from, to string) error {
 			return err
 		}
 	}
-	m.copied++
+	m.done(to)
 	return nil
+}
+
+// done counts what has been copied, or would have been.
+func (m *mirror) done(to string) {
+	m.copied++
+	if m.verbose {
+		fmt.Println("copied", to)
+	}
 }
