@@ -95,24 +95,27 @@ func (c *conn) limitRead(d time.Duration) {
 
 // roundTrip makes one exchange. It sees to it that the request's body is closed,
 // and that c goes back to its pool at the end, which may be that of the
-// response's body.
-func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace) (*http.Response, error) {
+// response's body. With an error, again says whether req may be sent again.
+func (c *conn) roundTrip(
+	ctx, block context.Context, req *http.Request, g *target, trace *httptrace.ClientTrace,
+) (resp *http.Response, again bool, err error) {
 	c.exchange = exchange{block: block, target: g, waiting: true}
 	c.pool.takeBuffers(c)
 	handedOn := false // to the response
 	defer func() {
 		if !handedOn { // because of an error, or of a panic in the body or the trace
+			again = c.mayRetry(ctx, req, err) // finish forgets what that depends on
 			c.finish(false)
 		}
 	}()
 	w := c.pool.t.wishes(req)
 	if err := c.send(ctx, req, w, trace); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	resp, frame, err := c.receive(req, trace)
 	c.waiting = false
 	if err != nil || c.upload.failed() {
-		return nil, c.headerError(ctx, err)
+		return nil, false, c.headerError(ctx, err)
 	}
 	c.limitRead(0)
 	if c.held != nil {
@@ -124,7 +127,7 @@ func (c *conn) roundTrip(ctx, block context.Context, req *http.Request, g *targe
 	resp.TLS = c.tls
 	handedOn = true
 	c.attachBody(resp, req, frame, w)
-	return resp, nil
+	return resp, false, nil
 }
 
 // wishes returns what to ask for. Compression that is asked for here is undone

@@ -294,27 +294,33 @@ func TestPool_idleConnectionGetsData_isNotUsedAgain(t *testing.T) {
 	})
 }
 
-// A request that is not idempotent, and may have been acted on, is not sent twice.
+// A request is not sent twice that has been answered, if only by a byte, nor one that is not idempotent, and may have
+// been acted on.
 func TestPool_staleConnection_whatIsRetried(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		body  func() io.Reader
 		key   bool
+		said  string // by the server before it closes the connection
 		retry bool
 	}{
-		{"GET", nil, false, true},
-		{"PUT", func() io.Reader { return strings.NewReader("again") }, false, true},
-		{"PUT", func() io.Reader { return strings.NewReader(strings.Repeat("x", 9000)) }, false, true},
-		{"PUT", func() io.Reader { return io.MultiReader(strings.NewReader("once")) }, false, false},
-		{"POST", func() io.Reader { return strings.NewReader("once") }, false, false},
-		{"POST", func() io.Reader { return strings.NewReader("once") }, true, true},
+		{"GET", nil, false, "", true},
+		{"GET", nil, false, "HTTP/1.1 200 OK\r\nContent-Le", false},
+		{"GET", nil, false, "H", false},
+		{"PUT", func() io.Reader { return strings.NewReader("again") }, false, "", true},
+		{"PUT", func() io.Reader { return strings.NewReader("once") }, false, "HTTP/1.1 103 Early Hints\r\n\r\n", false},
+		{"PUT", func() io.Reader { return strings.NewReader(strings.Repeat("x", 9000)) }, false, "", true},
+		{"PUT", func() io.Reader { return io.MultiReader(strings.NewReader("once")) }, false, "", false},
+		{"POST", func() io.Reader { return strings.NewReader("once") }, false, "", false},
+		{"POST", func() io.Reader { return strings.NewReader("once") }, true, "", true},
 	} {
 		var seen []string
 		p := newPeer(t, func(nc net.Conn, n int) {
 			readRequest(nc)
 			io.WriteString(nc, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-			if n == 1 { // the next one it takes, and closes without an answer
+			if n == 1 { // the next one it takes, and closes without a whole answer
 				readRequest(nc)
+				io.WriteString(nc, c.said)
 				return
 			}
 			io.Copy(io.Discard, nc)

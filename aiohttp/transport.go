@@ -143,12 +143,12 @@ func (p *pool) exchange(ctx, block context.Context, req *http.Request, g *target
 			closeBody(sent)
 			return nil, err
 		}
-		resp, err := c.roundTrip(ctx, block, sent, g, trace)
+		resp, again, err := c.roundTrip(ctx, block, sent, g, trace)
 		if err == nil {
 			resp.Request = req
 			return resp, nil
 		}
-		if !c.mayRetry(ctx, req, err) {
+		if !again {
 			return nil, err
 		}
 		if sent, err = rewound(req); err != nil {
