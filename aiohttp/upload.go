@@ -53,11 +53,15 @@ var errBodyPanicked = errors.New("the request's body panicked")
 
 func (c *conn) writeBody(req *http.Request) (sent, err error) {
 	buf := copyBuffers.Get().(*[copyBufferBytes]byte)
-	defer copyBuffers.Put(buf)
 	if n := bodyLength(req); n != unknownLength {
-		return writeSized(c.nc, req.Body, n, buf[:])
+		sent, err = writeSized(c.nc, req.Body, n, buf[:])
+	} else {
+		sent, err = writeChunked(c.nc, req, buf[:])
 	}
-	return writeChunked(c.nc, req, buf[:])
+	if err == nil { // else a Read that was left, in a thread, may still fill it
+		copyBuffers.Put(buf)
+	}
+	return sent, err
 }
 
 // sentBody acts on the end of the sending, unless the exchange is over.

@@ -262,3 +262,54 @@ func TestUpload_panics_failsTheRequest(t *testing.T) {
 		t.Errorf("%v, reported %v", err, reported)
 	}
 }
+
+// A body that is read in a thread is left by a cancelled request, and the thread still fills the buffer.
+func TestUpload_cancelledInTheThreadThatReadsIt_doesNotSpoilTheNextOne(t *testing.T) {
+	s := newCounting(t, func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if string(b) == strings.Repeat("good", 100) || err != nil {
+			return
+		}
+		t.Errorf("the server got %.20q... (%d bytes)", b, len(b))
+	})
+	onLoop(t, func(ctx context.Context) {
+		tr := testTransport()
+		for range 20 { // a pool need not give the buffer to the next one
+			begun, release, filled := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			left := readerFunc(func(p []byte) (int, error) {
+				return asyncio.ToThread(lowlevel.CurrentContext(asyncio.RunningLoop(ctx)), func() (int, error) {
+					close(begun)
+					<-release
+					n := copy(p, strings.Repeat("bad!", 1000))
+					close(filled)
+					return n, nil
+				})
+			})
+			task := asyncio.Go(ctx, func(ctx context.Context) error {
+				req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, left)
+				_, err := tr.RoundTrip(req)
+				return err
+			})
+			asyncio.Recv(ctx, begun)
+			task.Cancel()
+			task.Await(ctx)
+			sent := false
+			good := readerFunc(func(p []byte) (int, error) {
+				if sent {
+					return 0, io.EOF
+				}
+				sent = true
+				n := copy(p, strings.Repeat("good", 100))
+				close(release)
+				asyncio.Recv(lowlevel.CurrentContext(asyncio.RunningLoop(ctx)), filled)
+				return n, nil
+			})
+			req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, good)
+			resp, err := tr.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+	})
+}
