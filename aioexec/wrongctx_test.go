@@ -4,9 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"github.com/go-asyncio/asyncio/aiofile"
-
 	"github.com/go-asyncio/asyncio/aioexec"
+	"github.com/go-asyncio/asyncio/aiofile"
 	"github.com/go-asyncio/asyncio/internal/wrongctx"
 )
 
