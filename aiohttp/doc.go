@@ -77,9 +77,8 @@
 //     thread, or make the request there with http.Transport.
 //   - Do not use a Transport on two loops. It belongs to the loop of its first
 //     request until that loop ends; requests from elsewhere fail.
-//   - Do not make a Transport's first request without the context of the running
-//     task, as http.Client.Get does: it fails, since it does not say on which loop it
-//     is. Call [Transport.Bind] first where requests come from other people's code.
+//   - A request without a context, as http.Client.Get makes it, is that of the task
+//     which runs. Nothing but that task's innermost block ends it.
 //
 // # What differs from http.Transport
 //

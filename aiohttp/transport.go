@@ -26,8 +26,7 @@ import (
 // [NewTransport] sets some. Do not change the fields after the first request.
 //
 // A Transport belongs to the loop on which its first request is made, until
-// that loop ends. Requests from elsewhere fail. The first request needs the context
-// of the running task; see [Transport.Bind].
+// that loop ends. Requests from elsewhere fail.
 type Transport struct {
 	// Dial connects to addr, a host:port; network is "tcp". It runs in the
 	// coroutine of the request, and its connection's Read and Write must suspend
@@ -182,16 +181,6 @@ func closeBody(req *http.Request) {
 var errOtherLoop = fmt.Errorf("aiohttp: the Transport is in use by another event loop, or this is not one of its coroutines; "+
 	"give each loop a Transport of its own, and use asyncio.RunThreadsafe from goroutines: %w", asyncio.ErrWrongGoroutine)
 
-// Bind gives the Transport to the loop of the running task, as its first request does otherwise.
-//
-// That request needs the context of the running task, to know the loop; the later ones
-// do not. So bind a Transport before it goes to code that makes requests without a
-// context, by [http.Client.Get] for instance.
-func (t *Transport) Bind(ctx context.Context) error {
-	_, err := t.bind(ctx)
-	return err
-}
-
 // bind returns the Transport's pool, if the caller is a coroutine of its loop.
 func (t *Transport) bind(ctx context.Context) (*pool, error) {
 	if p := t.pool.Load(); p != nil {
@@ -200,10 +189,9 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 		}
 		return p, nil
 	}
-	loop, err := worlds.LoopOf(ctx)
+	loop, err := loopOf(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("aiohttp: the Transport does not know its event loop yet; make its first request with the context "+
-			"of the running task (http.NewRequestWithContext), or call Bind: %w", err)
+		return nil, err
 	}
 	p := newPool(t, loop)
 	if !t.pool.CompareAndSwap(nil, p) {
@@ -211,6 +199,21 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 	}
 	loop.AddCloser(p)
 	return p, nil
+}
+
+// loopOf returns the loop of the running task. A request without a context of the
+// loop, as by [http.Client.Get], is of whoever runs here.
+func loopOf(ctx context.Context) (*engine.Loop, error) {
+	loop, err := worlds.LoopOf(ctx)
+	if errors.Is(err, asyncio.ErrNotOnLoop) || errors.Is(err, asyncio.ErrWrongContext) {
+		if here := engine.Here(); here != nil && here.CurrentContext() != nil {
+			return here, nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("aiohttp: the Transport is not used by a coroutine: %w", err)
+	}
+	return loop, nil
 }
 
 // within runs fn in a block that ends with ctx. If ctx is not the running task's,

@@ -51,7 +51,6 @@ var unwalked = map[string]string{
 	"Stdout":          "does not wait",
 	"Symlink":         "one step, see Rename",
 	"Truncate":        "one step, see Rename",
-	"Transport.Bind":  "does not wait",
 }
 
 // Every exported function that takes a context, or has the name of one that waits, has a walk. The name of a walk begins
