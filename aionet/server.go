@@ -40,11 +40,16 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 // all steps and return when the last handler has; [Server.Close] takes the first one only. With protocols a connection
 // ends with ConnectionLost, and in place of being cancelled its transport is closed: what was written is still sent.
 //
+// A handler may end its own server. [Server.Shutdown] and [Server.WaitClosed] do not wait for a handler that waits in
+// one of them itself: they wait until the others have returned. The handler's context ends with those of the others, when
+// draining is over; what it does after that needs asyncio.Shield. ServeForever still waits for all of them.
+//
 // A Server belongs to its loop: its methods panic elsewhere. The memory of one connection is that of a task and its
 // Conn, or that of a Transport.
 type Server struct {
 	loop       *engine.Loop
 	ctx        context.Context // below it Start's task runs
+	outer      *Server         // in one of whose handlers this server was made; nil: in none
 	drain      time.Duration
 	abortAfter time.Duration
 	most       int // connections at once; 0: any number
@@ -63,6 +68,7 @@ type Server struct {
 	stopServing   context.CancelCauseFunc
 	room          engine.WaitQueue // where accepting waits at the limit
 	changed       engine.WaitQueue // who waits for the end, or a part of it
+	inside        int              // tasks of handlers that wait for the end of the others
 }
 
 // clients are a server's connections, and what serves them: handlers or protocols. Whoever ends one calls Server.ended.
@@ -92,6 +98,7 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 
 func newServer(ctx context.Context, opts []ServeOption) *Server {
 	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter, idle: map[*idleBlock]struct{}{}}
+	s.outer, _ = ctx.Value(serverKey{}).(*Server)
 	for _, set := range opts {
 		set(s)
 	}
@@ -255,7 +262,7 @@ func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error
 // ended is told that a connection has.
 func (s *Server) ended() {
 	s.room.WakeAll() // not each listener has a connection for it
-	if s.closed && s.clients.count() == 0 {
+	if s.closed && s.clients.count() <= s.inside {
 		s.changed.WakeAll()
 	}
 }
@@ -281,10 +288,13 @@ func (s *Server) Close() {
 
 // Shutdown closes the server and ends its connections, in the steps that the type's documentation names. If ctx ends
 // while handlers may still finish, those that are left are cancelled at once. It returns when the last handler has
-// returned: nil if they all ended by themselves.
+// returned: nil if they all ended by themselves. Called in a handler, it waits for the other ones only.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Close()
 	err := asyncio.Timeout(ctx, s.drain, s.WaitClosed)
+	if err == nil && s.clients.count() > 0 {
+		return nil // those that are left wait in Shutdown, too; whoever serves ends the rest
+	}
 	s.end(ctx)
 	return err
 }
@@ -307,11 +317,30 @@ func (s *Server) end(ctx context.Context) {
 	})
 }
 
-// WaitClosed waits until the server is closed and the last handler has returned; it ends nothing itself. If ctx ends
-// first, it returns the cause.
+// WaitClosed waits until the server is closed and the last handler has returned; it ends nothing itself. Called in a
+// handler, it waits for the other ones only. If ctx ends first, it returns the cause.
 func (s *Server) WaitClosed(ctx context.Context) error {
 	s.check("WaitClosed")
-	return s.wait(ctx, func() bool { return s.closed && s.clients.count() == 0 })
+	if !s.runs(s.loop.CurrentContext()) {
+		return s.wait(ctx, func() bool { return s.closed && s.clients.count() == 0 })
+	}
+	// A handler's own task, or one below it: the handler cannot return before this wait does.
+	s.inside++
+	defer func() { s.inside-- }()
+	s.changed.WakeAll() // the others that wait in a handler have one less to wait for
+	return s.wait(ctx, func() bool { return s.closed && s.clients.count() <= s.inside })
+}
+
+// runs reports whether ctx is that of one of the handlers, or below it, perhaps through handlers of servers in between.
+func (s *Server) runs(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
+	in, _ := ctx.Value(serverKey{}).(*Server)
+	for in != nil && in != s {
+		in = in.outer
+	}
+	return in == s
 }
 
 func (s *Server) wait(ctx context.Context, until func() bool) error {
