@@ -30,6 +30,7 @@ type Conn struct {
 
 	onReadable func()      // at most once; the loop's
 	over       *writeQueue // what sends for the TLS over this, if there is one; the loop's
+	served     *handled    // a server's client; nil: it is none
 	network    string
 	remove     func() // from what the loop closes at its end
 }
@@ -227,6 +228,9 @@ func (c *Conn) shut() error {
 	c.out.Stop()
 	err := c.sock.Close()
 	c.Ready(poller.Read | poller.Write)
+	if c.served != nil {
+		c.served.closed()
+	}
 	return err
 }
 

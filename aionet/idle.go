@@ -9,7 +9,42 @@ import (
 )
 
 // idleBlock is a handler that has nothing to finish.
-type idleBlock struct{ cancel context.CancelCauseFunc }
+type idleBlock struct {
+	cancel     context.CancelCauseFunc
+	next, prev *idleBlock
+}
+
+// idleBlocks are a server's, in the order in which they began.
+type idleBlocks struct{ first, last *idleBlock }
+
+func (all *idleBlocks) add(b *idleBlock) {
+	b.prev = all.last
+	if all.last != nil {
+		all.last.next = b
+	} else {
+		all.first = b
+	}
+	all.last = b
+}
+
+func (all *idleBlocks) remove(b *idleBlock) {
+	if b.prev != nil {
+		b.prev.next = b.next
+	} else {
+		all.first = b.next
+	}
+	if b.next != nil {
+		b.next.prev = b.prev
+	} else {
+		all.last = b.prev
+	}
+}
+
+func (all *idleBlocks) cancel(cause error) {
+	for b := all.first; b != nil; b = b.next {
+		b.cancel(cause)
+	}
+}
 
 // Idle runs fn as a block that a closing server ends at once, with [ErrServerClosed], while it lets everything else in
 // its handlers finish ([WithDrain]). Put the wait for a client's next request there:
@@ -39,8 +74,8 @@ func Idle(ctx context.Context, fn func(ctx context.Context) error) error {
 	if s.closed {
 		cancel(ErrServerClosed)
 	}
-	b := &idleBlock{cancel}
-	s.idle[b] = struct{}{}
-	defer delete(s.idle, b)
+	b := &idleBlock{cancel: cancel}
+	s.idle.add(b)
+	defer s.idle.remove(b)
 	return asyncio.Enter(inner, func() error { return fn(inner) })
 }

@@ -34,85 +34,91 @@ func Serve(ctx context.Context, ln *Listener, handler Handler, opts ...ServeOpti
 	return s.ServeForever(ctx)
 }
 
-// handlers are the clients of a Server that runs a handler for each.
-type handlers struct {
-	server  *Server
-	handler Handler
-	live    map[*Conn]io.Closer // what closes it: TLS, or a stream handler's Writer; nil: the server has closed it
+// handled is a client that has a handler.
+type handled struct {
+	client
+	conn     *Conn
+	closer   io.Closer // what closes it: the connection, TLS, or a stream handler's Writer; nil: the server has closed it
+	returned bool      // the handler has
 }
 
-// serve runs the handler for a connection, which is closed when that has returned.
-func (h *handlers) serve(ln *Listener, sock poller.Socket) {
+// handle runs the handler for a connection, which is closed when that has returned.
+func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 	c, err := newConn(ln.loop, ln.network, sock)
 	if err != nil {
 		return // the loop has ended
 	}
 	conn := ln.wrap(c)
-	h.live[c] = conn
+	h := &handled{conn: c, closer: conn}
+	c.served = h
+	s.enter(&h.client, h)
 	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
-	run := func(ctx context.Context) error { return h.handler(ctx, conn) }
+	run := func(ctx context.Context) error { return handler(ctx, conn) }
 	if t, ok := conn.(*TLSConn); ok {
-		run = h.serveTLS(t)
+		run = serveTLS(t, handler)
 	}
-	t := asyncio.Go(h.server.serving, run)
+	t := asyncio.Go(s.serving, run)
 	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
 		if c.over == nil || !c.over.isClosing() { // else it is closed when TLS has sent its rest
 			conn.Close()
 		}
-		h.served(c, t)
+		h.done(t)
 	})
 }
 
-func (h *handlers) serveTLS(c *TLSConn) func(context.Context) error {
+func serveTLS(c *TLSConn, handler Handler) func(context.Context) error {
 	return func(ctx context.Context) error {
 		defer c.Close() // which may have to wait, and is done when it comes to the other one
 		if err := c.HandshakeContext(ctx); err != nil {
 			return err
 		}
-		return h.handler(ctx, c)
+		return handler(ctx, c)
 	}
 }
 
-func (h *handlers) served(c *Conn, t *asyncio.Task[asyncio.None]) {
-	closed := h.live[c] == nil
-	delete(h.live, c)
+// done is told that the handler has returned. The client stays while TLS sends what the handler has left: that takes a
+// descriptor and memory like any other connection.
+func (h *handled) done(t *asyncio.Task[asyncio.None]) {
+	s := h.server
 	// What a handler makes of our closing its connection is no news.
-	ours := errors.Is(t.Err(), ErrServerClosed) || closed && errors.Is(t.Err(), net.ErrClosed)
+	ours := errors.Is(t.Err(), ErrServerClosed) || h.closer == nil && errors.Is(t.Err(), net.ErrClosed)
 	if err := t.Err(); err != nil && !t.Cancelled() && !ours {
-		h.server.report(fmt.Sprintf("serving %s %s failed", c.network, addrString(c.RemoteAddr())), err)
+		s.report(fmt.Sprintf("serving %s %s failed", h.conn.network, addrString(h.conn.RemoteAddr())), err)
 	}
-	h.server.ended()
+	h.returned = true
+	if h.conn.closed.Load() {
+		h.leave()
+	}
+}
+
+// closed is told that the connection is.
+func (h *handled) closed() {
+	if h.returned {
+		h.leave()
+	}
 }
 
 // closeBy lets the server close a connection by w, which still has to send something.
-func (h *handlers) closeBy(w *Writer) {
+func closeBy(w *Writer) {
 	c, ok := w.conn.(*Conn)
 	if t, secure := w.conn.(*TLSConn); secure {
 		c, ok = t.under.(*Conn)
 	}
-	if ok && h.live[c] != nil {
-		h.live[c] = w
+	if ok && c.served != nil && c.served.closer != nil {
+		c.served.closer = w
 	}
 }
 
-func (h *handlers) count() int { return len(h.live) }
-
-func (h *handlers) stop() {} // their tasks are cancelled by their context
-
-func (h *handlers) close() {
-	for c, closer := range h.live {
-		if closer != nil {
-			h.live[c] = nil
-			closer.Close()
-		}
+func (h *handled) close() {
+	if closer := h.closer; closer != nil {
+		h.closer = nil
+		closer.Close()
 	}
 }
 
-func (h *handlers) abort() {
-	for c := range h.live {
-		h.live[c] = nil
-		c.Abort()
-	}
+func (h *handled) abort() {
+	h.closer = nil
+	h.conn.Abort()
 }
 
 // A ServeOption changes how a [Server] works, and so Serve and [ServeProtocol].

@@ -33,69 +33,50 @@ func NewProtocolServer(ctx context.Context, newProtocol func() Protocol, opts ..
 		panic("aionet: NewProtocolServer: nil function")
 	}
 	s := newServer(ctx, opts)
-	s.clients = &protocols{server: s, newProtocol: newProtocol}
+	s.serveClient = func(ln *Listener, sock poller.Socket) { s.serveProtocol(ln, sock, newProtocol) }
+	s.stopClients = s.CloseClients
 	return s
 }
 
-// protocols are the clients of a Server that gives each to a protocol. Their transports are found by the loop's hub, so
-// that one more pointer in each is all that a server costs them.
-type protocols struct {
-	server      *Server
-	newProtocol func() Protocol
-	live        int // transports, also those that still shake hands
+// attended is a client that has a protocol. It is a value of its own, since most transports are of no server.
+type attended struct {
+	client
+	transport *transport
 }
 
-func (p *protocols) serve(ln *Listener, sock poller.Socket) {
-	p.live++
+func (s *Server) serveProtocol(ln *Listener, sock poller.Socket, newProtocol func() Protocol) {
 	t := socketTransport(ln.loop, sock)
-	t.served = p
+	t.served = &attended{transport: t}
+	s.enter(&t.served.client, t.served)
 	if ln.tls == nil {
-		p.begin(t)
+		s.beginProtocol(t, newProtocol)
 		return
 	}
-	asyncio.Go(p.server.serving, func(ctx context.Context) error {
+	asyncio.Go(s.serving, func(ctx context.Context) error {
 		switch err := t.shake(ctx, ln.tls, ServerSide, ln.secure); {
 		case err == nil:
-			p.begin(t)
+			s.beginProtocol(t, newProtocol)
 		case context.Cause(ctx) == nil && !t.is(closing):
-			p.server.report("a handshake failed", err)
+			s.report("a handshake failed", err)
 		}
 		return nil
 	})
 }
 
-// begin makes the protocol.
-func (p *protocols) begin(t *transport) {
+// beginProtocol makes the protocol.
+func (s *Server) beginProtocol(t *transport, newProtocol func() Protocol) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.discard()
-			p.server.report("making a protocol panicked", &asyncio.PanicError{Value: v, Stack: debug.Stack()})
+			s.report("making a protocol panicked", &asyncio.PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	proto := p.newProtocol()
+	proto := newProtocol()
 	mustProtocol("ServeProtocol", proto)
 	t.setProtocol(proto)
 	t.begin()
 }
 
-// lost is told of the end of each transport.
-func (p *protocols) lost() {
-	p.live--
-	p.server.ended()
-}
+func (a *attended) close() { _ = a.transport.Close() }
 
-func (p *protocols) count() int { return p.live }
-
-func (p *protocols) stop() { p.close() }
-
-func (p *protocols) close() { p.each(func(t *transport) { _ = t.Close() }) }
-
-func (p *protocols) abort() { p.each(func(t *transport) { t.cut(nil) }) }
-
-func (p *protocols) each(fn func(t *transport)) {
-	for t := hubOf(p.server.loop).first; t != nil; t = t.next {
-		if t.served == p {
-			fn(t)
-		}
-	}
-}
+func (a *attended) abort() { a.transport.cut(nil) }

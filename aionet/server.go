@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -54,9 +53,11 @@ type Server struct {
 	abortAfter time.Duration
 	most       int // connections at once; 0: any number
 
-	clients       clients
+	serveClient   func(ln *Listener, s poller.Socket)
+	stopClients   func() // tells those whom their context does not that it has ended
+	clients       roster
 	listeners     []*Listener
-	idle          map[*idleBlock]struct{}
+	idle          idleBlocks
 	started       bool
 	owned         bool // ServeForever is under way
 	closed        bool
@@ -71,15 +72,6 @@ type Server struct {
 	inside        int              // tasks of handlers that wait for the end of the others
 }
 
-// clients are a server's connections, and what serves them: handlers or protocols. Whoever ends one calls Server.ended.
-type clients interface {
-	serve(ln *Listener, s poller.Socket)
-	count() int
-	stop() // the context of those that are left has ended
-	close()
-	abort()
-}
-
 // abortAfter is how long a cancelled handler may take to clean up, if nobody says.
 const abortAfter = 5 * time.Second
 
@@ -92,12 +84,12 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 		panic("aionet: NewServer: nil handler")
 	}
 	s := newServer(ctx, opts)
-	s.clients = &handlers{server: s, handler: handler, live: map[*Conn]io.Closer{}}
+	s.serveClient = func(ln *Listener, sock poller.Socket) { s.handle(ln, sock, handler) }
 	return s
 }
 
 func newServer(ctx context.Context, opts []ServeOption) *Server {
-	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter, idle: map[*idleBlock]struct{}{}}
+	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter}
 	s.outer, _ = ctx.Value(serverKey{}).(*Server)
 	for _, set := range opts {
 		set(s)
@@ -221,7 +213,7 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			s.clients.serve(ln, sock)
+			s.serveClient(ln, sock)
 			continue
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, asyncio.ErrLoopClosed):
 			return nil
@@ -244,7 +236,7 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 // taken it.
 func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error) {
 	for {
-		for s.most > 0 && s.clients.count() >= s.most {
+		for s.most > 0 && s.clients.n >= s.most {
 			if err := s.room.WaitIO(ctx, (*roomWait)(s)); err != nil {
 				return nil, err
 			}
@@ -256,14 +248,6 @@ func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error
 		if sock != nil || err != nil {
 			return sock, err
 		}
-	}
-}
-
-// ended is told that a connection has.
-func (s *Server) ended() {
-	s.room.WakeAll() // not each listener has a connection for it
-	if s.closed && s.clients.count() <= s.inside {
-		s.changed.WakeAll()
 	}
 }
 
@@ -280,9 +264,7 @@ func (s *Server) Close() {
 	}
 	s.listeners = nil
 	s.stopAccepting(ErrServerClosed)
-	for b := range s.idle {
-		b.cancel(ErrServerClosed)
-	}
+	s.idle.cancel(ErrServerClosed)
 	s.changed.WakeAll()
 }
 
@@ -292,7 +274,7 @@ func (s *Server) Close() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Close()
 	err := asyncio.Timeout(ctx, s.drain, s.WaitClosed)
-	if err == nil && s.clients.count() > 0 {
+	if err == nil && s.clients.n > 0 {
 		return nil // those that are left wait in Shutdown, too; whoever serves ends the rest
 	}
 	s.end(ctx)
@@ -307,7 +289,9 @@ func (s *Server) finish(ctx context.Context) {
 // end cancels what still runs, and waits for it however long that takes.
 func (s *Server) end(ctx context.Context) {
 	s.stopServing(cmp.Or(s.cause, ErrServerClosed))
-	s.clients.stop()
+	if s.stopClients != nil {
+		s.stopClients()
+	}
 	_ = asyncio.Shield(ctx, func(ctx context.Context) error {
 		if asyncio.Timeout(ctx, s.abortAfter, s.WaitClosed) == nil {
 			return nil
@@ -322,13 +306,13 @@ func (s *Server) end(ctx context.Context) {
 func (s *Server) WaitClosed(ctx context.Context) error {
 	s.check("WaitClosed")
 	if !s.runs(s.loop.CurrentContext()) {
-		return s.wait(ctx, func() bool { return s.closed && s.clients.count() == 0 })
+		return s.wait(ctx, func() bool { return s.closed && s.clients.n == 0 })
 	}
 	// A handler's own task, or one below it: the handler cannot return before this wait does.
 	s.inside++
 	defer func() { s.inside-- }()
 	s.changed.WakeAll() // the others that wait in a handler have one less to wait for
-	return s.wait(ctx, func() bool { return s.closed && s.clients.count() <= s.inside })
+	return s.wait(ctx, func() bool { return s.closed && s.clients.n <= s.inside })
 }
 
 // runs reports whether ctx is that of one of the handlers, or below it, perhaps through handlers of servers in between.
@@ -352,25 +336,27 @@ func (s *Server) wait(ctx context.Context, until func() bool) error {
 	return nil
 }
 
-// CloseClients closes every connection there is now: what has been written is still sent, and each handler finds its
-// connection closed, each protocol has its ConnectionLost. The server goes on.
+// CloseClients closes every connection there is now, in the order in which they came: what has been written is still sent, and each handler finds its
+// connection closed, each protocol has its ConnectionLost. The server goes on. A handler may call it; its own connection is
+// closed with the others.
 func (s *Server) CloseClients() {
 	s.check("CloseClients")
-	s.clients.close()
+	s.clients.each(connection.close)
 }
 
-// AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read; protocols'
-// transports it aborts.
+// AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read, in the order in
+// which they came; protocols' transports it aborts. A handler may call it; its own connection is reset with the others.
 func (s *Server) AbortClients() {
 	s.check("AbortClients")
-	s.clients.abort()
+	s.clients.each(connection.abort)
 }
 
 // IsServing reports whether the server accepts connections.
 func (s *Server) IsServing() bool { return s.started && !s.closed }
 
-// Connections returns how many handlers run, or how many connections have protocols or are in TLS's handshake.
-func (s *Server) Connections() int { return s.clients.count() }
+// Connections returns how many connections there are. One counts from when it is accepted, so in TLS's handshake, until its
+// handler has returned and what it left is sent, or until its protocol has been told of the end.
+func (s *Server) Connections() int { return s.clients.n }
 
 // Addrs returns the addresses of the listeners, none after Close.
 func (s *Server) Addrs() []net.Addr {
@@ -397,7 +383,7 @@ func (s *Server) String() string {
 	for i, a := range s.Addrs() {
 		at += [2]string{" on ", ", "}[min(i, 1)] + a.Network() + " " + addrString(a)
 	}
-	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.clients.count())
+	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.clients.n)
 }
 
 // WaitName says what a task waits for.

@@ -39,9 +39,7 @@ type StreamHandler = func(ctx context.Context, r *Reader, w *Writer) error
 func (o *streamOptions) handler(h StreamHandler) Handler {
 	return func(ctx context.Context, c net.Conn) error {
 		r, w := newStream(ctx, c, o)
-		if s, ok := ctx.Value(serverKey{}).(*Server); ok {
-			s.clients.(*handlers).closeBy(w)
-		}
+		closeBy(w)
 		defer func() {
 			w.Close()
 			_ = w.WaitClosed(ctx) // a peer that does not stay for the end is no failure of ours

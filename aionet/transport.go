@@ -107,9 +107,9 @@ type transport struct {
 	next, prev *transport // in hub
 	wire       wire
 	proto      Protocol
-	served     *protocols // of a server; nil: it has none
-	rare       *rare      // nil until needed
-	out        []byte     // out[sent:] is yet to be sent
+	served     *attended // a server's client; nil: it is none
+	rare       *rare     // nil until needed
+	out        []byte    // out[sent:] is yet to be sent
 	sent       int
 	low, high  int32
 	err        error // for ConnectionLost
@@ -186,7 +186,7 @@ func (t *transport) discard() {
 	t.hub.remove(t)
 	t.wire.Close()
 	if t.served != nil {
-		t.served.lost()
+		t.served.leave()
 	}
 }
 
@@ -417,7 +417,7 @@ func (t *transport) end() {
 		t.wire.Close()
 		t.proto = nil
 		if t.served != nil {
-			t.served.lost()
+			t.served.leave()
 		}
 	}()
 	p.ConnectionLost(t.err)
