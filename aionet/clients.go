@@ -6,6 +6,7 @@ type client struct {
 	server     *Server
 	is         connection
 	next, prev *client // in order of acceptance
+	left       bool
 }
 
 // connection is what a client is: a connection with a handler, or a transport.
@@ -65,11 +66,11 @@ func (s *Server) enter(k *client, is connection) {
 
 // leave ends that; k is nobody's then.
 func (k *client) leave() {
-	s := k.server
-	if s == nil {
+	if k.left {
 		return
 	}
-	k.server = nil
+	k.left = true
+	s := k.server
 	s.clients.remove(k)
 	s.room.WakeAll() // not each listener has a connection for it
 	if s.closed && s.clients.n <= s.inside {

@@ -3,7 +3,6 @@ package aionet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -55,7 +54,7 @@ func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
 	run := func(ctx context.Context) error { return handler(ctx, conn) }
 	if t, ok := conn.(*TLSConn); ok {
-		run = serveTLS(t, handler)
+		run = h.serveTLS(t, handler)
 	}
 	t := asyncio.Go(s.serving, run)
 	t.AddDoneCallback(func(t *asyncio.Task[asyncio.None]) {
@@ -66,11 +65,14 @@ func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 	})
 }
 
-func serveTLS(c *TLSConn, handler Handler) func(context.Context) error {
+func (h *handled) serveTLS(c *TLSConn, handler Handler) func(context.Context) error {
 	return func(ctx context.Context) error {
-		defer c.Close() // which may have to wait, and is done when it comes to the other one
+		defer c.Close() // here, as it may have to wait; the done callback, which must not, finds it closed
 		if err := c.HandshakeContext(ctx); err != nil {
-			return err
+			if h.closer != nil && context.Cause(ctx) == nil {
+				h.server.note(handshakeFailed, c.RemoteAddr(), err)
+			}
+			return nil
 		}
 		return handler(ctx, c)
 	}
@@ -83,7 +85,11 @@ func (h *handled) done(t *asyncio.Task[asyncio.None]) {
 	// What a handler makes of our closing its connection is no news.
 	ours := errors.Is(t.Err(), ErrServerClosed) || h.closer == nil && errors.Is(t.Err(), net.ErrClosed)
 	if err := t.Err(); err != nil && !t.Cancelled() && !ours {
-		s.report(fmt.Sprintf("serving %s %s failed", h.conn.network, addrString(h.conn.RemoteAddr())), err)
+		kind := servingFailed
+		if h.conn.endedByPeer(err) {
+			kind = connectionEnded
+		}
+		s.note(kind, h.conn.RemoteAddr(), err)
 	}
 	h.returned = true
 	if h.conn.closed.Load() {

@@ -2,6 +2,7 @@ package aionet
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 
 	"github.com/go-asyncio/asyncio"
@@ -53,12 +54,15 @@ func (s *Server) serveProtocol(ln *Listener, sock poller.Socket, newProtocol fun
 		return
 	}
 	asyncio.Go(s.serving, func(ctx context.Context) error {
-		switch err := t.shake(ctx, ln.tls, ServerSide, ln.secure); {
-		case err == nil:
+		err := t.handshake(ctx, ln.tls, ServerSide, ln.secure)
+		if err == nil {
 			s.beginProtocol(t, newProtocol)
-		case context.Cause(ctx) == nil && !t.is(closing):
-			s.report("a handshake failed", err)
+			return nil
 		}
+		if context.Cause(ctx) == nil && !t.is(closing) { // else the server has ended it
+			s.note(handshakeFailed, t.RemoteAddr(), err)
+		}
+		t.discard()
 		return nil
 	})
 }
@@ -67,8 +71,9 @@ func (s *Server) serveProtocol(ln *Listener, sock poller.Socket, newProtocol fun
 func (s *Server) beginProtocol(t *transport, newProtocol func() Protocol) {
 	defer func() {
 		if v := recover(); v != nil {
+			err := fmt.Errorf("making a protocol panicked: %w", &asyncio.PanicError{Value: v, Stack: debug.Stack()})
+			s.note(servingFailed, t.RemoteAddr(), err)
 			t.discard()
-			s.report("making a protocol panicked", &asyncio.PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
 	proto := newProtocol()

@@ -27,7 +27,12 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 //	}
 //	return s.ServeForever(ctx)
 //
-// What a handler returns or panics with is reported to the loop's exception handler and ends that connection only.
+// What a handler returns or panics with ends that connection only, and is reported. An error that says how the peer has
+// ended the connection, or that it was late, goes to the log ([WithPeerLog]), and so does a handshake that fails. Any other
+// one, and a panic, goes to the loop's exception handler. Since peers may cause all of these, each kind is reported when
+// it first happens (of the exception handler's kind ten in a minute), and otherwise counted: the count is reported when
+// the minute is over, with the last error.
+//
 // When the system is short of descriptors or memory, the server reports it, waits, and goes on: 5 ms first, then up to
 // 1 s. A connection that has gone before it was accepted is passed over.
 //
@@ -56,6 +61,7 @@ type Server struct {
 	serveClient   func(ln *Listener, s poller.Socket)
 	stopClients   func() // tells those whom their context does not that it has ended
 	clients       roster
+	notes         notes
 	listeners     []*Listener
 	idle          idleBlocks
 	started       bool
@@ -223,7 +229,7 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 			return err
 		}
 		if pause == 0 {
-			s.report("accepting connections fails; trying again", err)
+			s.note(acceptingFailed, ln.Addr(), err)
 		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		if asyncio.Sleep(ctx, pause) != nil {
@@ -299,6 +305,7 @@ func (s *Server) end(ctx context.Context) {
 		s.AbortClients()
 		return s.WaitClosed(ctx) // fails only if the loop itself is ending, and everything on it
 	})
+	s.sayAll()
 }
 
 // WaitClosed waits until the server is closed and the last handler has returned; it ends nothing itself. Called in a

@@ -263,6 +263,7 @@ func TestTLS_handshakeTimeout(t *testing.T) {
 		})
 	})
 	t.Run("of DialTLS and ListenTLS", func(t *testing.T) {
+		log, to := newRecording()
 		var reports []asyncio.ExceptionInfo
 		err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 			mute, err := net.Listen("tcp", "127.0.0.1:0")
@@ -279,7 +280,7 @@ func TestTLS_handshakeTimeout(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			server := asyncio.Go(ctx, func(ctx context.Context) error { return aionet.Serve(ctx, ln, echo) })
+			server := asyncio.Go(ctx, func(ctx context.Context) error { return aionet.Serve(ctx, ln, echo, to) })
 			c, err := aionet.Dial(ctx, "tcp", ln.Addr().String())
 			if err != nil {
 				return err
@@ -291,8 +292,8 @@ func TestTLS_handshakeTimeout(t *testing.T) {
 			_, _ = server.Await(ctx)
 			return nil
 		}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i) }))
-		if err != nil || len(reports) != 1 || !errors.As(reports[0].Err, new(*asyncio.TimeoutError)) {
-			t.Errorf("%v, reports %+v", err, reports)
+		if err != nil || len(reports) != 0 || len(log.errs) != 1 || !errors.As(log.errs[0], new(*asyncio.TimeoutError)) {
+			t.Errorf("%v, reports %+v, in the log %v", err, reports, log.errs)
 		}
 	})
 	t.Run("must be positive, and is for TLS", func(t *testing.T) {

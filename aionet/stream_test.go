@@ -311,13 +311,14 @@ func roundTripOf(c net.Conn, say, want string) error {
 
 // Plain text that somebody slipped in behind the request must not be taken for what came encrypted.
 func TestWriter_startTLS_refusesPlainTextThatWasSlippedIn(t *testing.T) {
-	var reports []asyncio.ExceptionInfo
-	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+	run(t, func(ctx context.Context) error {
+		var refused error
 		addr, stop := serveStreams(t, ctx, "tcp", func(ctx context.Context, r *aionet.Reader, w *aionet.Writer) error {
 			if _, err := r.Peek(20); err != nil {
 				return err
 			}
-			return upgrader(ctx, r, w)
+			refused = upgrader(ctx, r, w)
+			return nil
 		})
 		r, w, err := aionet.OpenConnection(ctx, "tcp", addr)
 		if err != nil {
@@ -330,11 +331,11 @@ func TestWriter_startTLS_refusesPlainTextThatWasSlippedIn(t *testing.T) {
 		}
 		w.Close()
 		stop()
+		if !errors.As(refused, new(tls.RecordHeaderError)) {
+			t.Errorf("the server's StartTLS = %v", refused)
+		}
 		return nil
-	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i) }))
-	if err != nil || len(reports) != 1 || !errors.As(reports[0].Err, new(tls.RecordHeaderError)) {
-		t.Errorf("%v, reports %+v", err, reports)
-	}
+	})
 }
 
 func TestWriter_startTLS_ofStreamsThatDoNotBelongTogether_isRefused(t *testing.T) {

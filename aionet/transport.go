@@ -558,6 +558,10 @@ func (t *transport) fail(op string, err error) error {
 }
 
 func (t *transport) report(message string, err error) {
+	if t.served != nil {
+		t.served.server.note(servingFailed, t.RemoteAddr(), fmt.Errorf("%s: %s: %w", message, t, err))
+		return
+	}
 	t.source.Loop().Report(engine.ExceptionInfo{Message: "aionet: " + message + ": " + t.String(), Err: err})
 }
 
