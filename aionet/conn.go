@@ -24,6 +24,7 @@ type Conn struct {
 	sock             poller.Socket
 	closed           atomic.Bool
 	fair             *worlds.Fair     // the loop's
+	moved            atomic.Bool      // bytes were written since a server's watch has looked
 	readers, writers engine.WaitQueue // the loop's
 	sending          worlds.Lock      // whose turn it is to write, in either world
 	in, out          worlds.Deadline  // the loop's
@@ -129,7 +130,7 @@ var noDeadline worlds.Deadline
 // may reports why the next step of a Read or Write may not be taken.
 func (c *Conn) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline) error {
 	if c.closed.Load() {
-		return net.ErrClosed
+		return c.served.closedError()
 	}
 	if ctx.Err() != nil {
 		return q.WaitIO(ctx, (*readWait)(c)) // lets others run, and returns the cause
@@ -141,10 +142,17 @@ func (c *Conn) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline)
 }
 
 func (c *Conn) waitRead(ctx context.Context) error {
+	if c.served != nil {
+		c.served.waitsToRead()
+	}
 	return c.wait(ctx, poller.Read, &c.readers, (*readWait)(c))
 }
 
 func (c *Conn) waitWrite(ctx context.Context) error {
+	if c.served != nil {
+		c.served.waitsToWrite(true)
+		defer c.served.waitsToWrite(false)
+	}
 	return c.wait(ctx, poller.Write, &c.writers, (*writeWait)(c))
 }
 
@@ -183,6 +191,7 @@ func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
 	}
 	n, err := c.sock.Write(p[:min(len(p), worlds.TurnBytes)])
 	c.fair.Moved(n)
+	c.wrote(n)
 	switch {
 	case err == nil && n == len(p):
 		return n, nil
@@ -193,6 +202,13 @@ func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
 	defer v.free()
 	rest, err := c.writevAll(ctx, v)
 	return n + rest, err
+}
+
+// wrote notes for a server's watch that bytes were sent. Any goroutine may call it.
+func (c *Conn) wrote(n int) {
+	if n > 0 && !c.moved.Load() {
+		c.moved.Store(true)
+	}
 }
 
 // Close closes the connection and ends every Read and Write with net.ErrClosed. Data that Write took is still sent.

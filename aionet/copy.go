@@ -18,7 +18,7 @@ import (
 var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // fileAtOnce is how much of a file is sent between two looks at whether to go on.
-const fileAtOnce = 4 << 20
+const fileAtOnce = 256 << 10
 
 // ReadFrom writes all that r gives; io.Copy uses it. A file is sent by the system itself (sendfile) where that can
 // be, from a thread, so that a slow disk does not stop the loop.
@@ -155,7 +155,7 @@ func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 		}
 		c.sending.AcquireForeign()
 		defer c.sending.Release(c.loop)
-		sent, err = sendFileBy(c.sock, f, n)
+		sent, err = sendFileBy(c.sock, f, n, c.wrote)
 		return sent, c.fail("write", err)
 	}
 	if err := c.sending.Acquire(ctx, c.loop, (*writeWait)(c)); err != nil {
@@ -164,6 +164,10 @@ func (c *Conn) sendFile(f poller.File, n int64) (sent int64, err error) {
 	defer c.sending.Release(c.loop)
 	if err := c.may(ctx, &c.writers, &c.out); err != nil {
 		return 0, c.fail("write", err)
+	}
+	if c.served != nil {
+		c.served.waitsToWrite(true)
+		defer c.served.waitsToWrite(false)
 	}
 	sent, err = c.sendFileInThread(ctx, f, n)
 	return sent, c.fail("write", err)
@@ -181,7 +185,7 @@ func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (se
 			c.sock.SetDeadline(poller.Write, time.Unix(1, 0))
 		}
 	})
-	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(c.sock, f, n) })
+	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(c.sock, f, n, c.wrote) })
 	forget()
 	mu.Lock()
 	defer mu.Unlock()
@@ -198,10 +202,11 @@ func (c *Conn) sendFileInThread(ctx context.Context, f poller.File, n int64) (se
 	return sent, err
 }
 
-func sendFileBy(sock poller.Socket, f poller.File, n int64) (sent int64, err error) {
+func sendFileBy(sock poller.Socket, f poller.File, n int64, wrote func(n int)) (sent int64, err error) {
 	for sent < n {
 		part := min(n-sent, fileAtOnce)
 		k, err := sock.SendFile(f, part)
+		wrote(int(k))
 		sent += k
 		if err != nil || k < part {
 			return sent, err

@@ -48,6 +48,7 @@ func (c *Conn) writevForeign(v *vector) (done int, err error) {
 		for {
 			var n int
 			n, err = v.writeTo(s)
+			c.wrote(n)
 			done += n
 			if err != nil || len(v.parts) == 0 {
 				return err != poller.ErrAgain

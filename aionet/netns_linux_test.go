@@ -3,6 +3,7 @@ package aionet_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -273,4 +274,45 @@ func TestPacketConn_zone_isWhereItCameFrom(t *testing.T) {
 		}
 		return errors.New("nothing arrives")
 	})
+}
+
+func TestWithMaxPerAddress_publicAddresses(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	for _, addr := range []string{"198.51.100.1", "198.51.100.2", "2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"} {
+		if out, err := exec.Command("ip", "addr", "add", addr, "dev", "lo").CombinedOutput(); err != nil {
+			t.Fatalf("ip: %v: %s", err, out)
+		}
+	}
+	served := func(ctx context.Context, s *aionet.Server, from string) bool {
+		_, port, _ := net.SplitHostPort(s.Addrs()[0].String())
+		return isServed(ctx, func(ctx context.Context) (net.Conn, error) {
+			return aionet.Dial(ctx, "tcp", net.JoinHostPort(from, port), aionet.WithLocalAddr(&net.TCPAddr{IP: net.ParseIP(from)}))
+		})
+	}
+	_, quiet := newRecording()
+	test := func(name string, opts []aionet.ServeOption, from []string, want []bool) {
+		run(t, func(ctx context.Context) error {
+			ln, err := aionet.Listen(ctx, "tcp", ":0")
+			must(t, err)
+			s := aionet.NewServer(ctx, echo, append(opts, quiet)...)
+			must(t, errors.Join(s.AddListener(ln), s.Start()))
+			for i, from := range from {
+				if got := served(ctx, s, from); got != want[i] {
+					t.Errorf("%s: %d, from %s, is served: %v", name, i, from, got)
+				}
+			}
+			_ = s.Shutdown(ctx)
+			return nil
+		})
+	}
+	test("half of all, by default", []aionet.ServeOption{aionet.WithMaxConnections(4)},
+		[]string{"198.51.100.1", "198.51.100.1", "198.51.100.1", "198.51.100.2"}, []bool{true, true, false, true})
+	test("but not for private addresses", []aionet.ServeOption{aionet.WithMaxConnections(6)},
+		[]string{"10.9.0.1", "10.9.0.1", "10.9.0.1", "10.9.0.1", "127.0.0.1", "::1"}, []bool{true, true, true, true, true, true})
+	test("a network of IPv6 is one address", []aionet.ServeOption{aionet.WithMaxPerAddress(1)},
+		[]string{"2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1", "198.51.100.1"}, []bool{true, false, true, true})
+	test("switched off", []aionet.ServeOption{aionet.WithMaxConnections(4), aionet.WithMaxPerAddress(math.MaxInt)},
+		[]string{"198.51.100.1", "198.51.100.1", "198.51.100.1"}, []bool{true, true, true})
 }

@@ -25,6 +25,7 @@ type noteKind uint8
 const (
 	connectionEnded noteKind = iota // early, by the peer or the network
 	handshakeFailed
+	limitReached
 	servingFailed   // a handler's or protocol's own error
 	acceptingFailed // the system is short of something
 
@@ -43,6 +44,7 @@ type noteForm struct {
 var noteForms = [noteKinds]noteForm{
 	connectionEnded: {message: "a peer ended its connection early", level: slog.LevelInfo, atOnce: 1},
 	handshakeFailed: {message: "a TLS handshake failed", level: slog.LevelInfo, atOnce: 1},
+	limitReached:    {message: "a limit of the server's was reached", level: slog.LevelWarn, atOnce: 1},
 	servingFailed:   {message: "serving %s failed", failure: true, atOnce: 10},
 	acceptingFailed: {message: "accepting connections at %s fails; trying again", failure: true, atOnce: 1},
 }
@@ -139,7 +141,7 @@ func (s *Server) say(kind noteKind, n int, about string, err error) {
 		}
 	}()
 	log.Log(s.loop.Context(), form.level, "aionet: "+form.message,
-		slog.String("peer", about), slog.Any("err", err), slog.Int("count", n))
+		slog.String("address", about), slog.Any("err", err), slog.Int("count", n))
 }
 
 func addrName(a net.Addr) string {
@@ -170,7 +172,7 @@ func (c *Conn) endedByPeer(err error) bool {
 func sameAddr(a, b net.Addr) bool { return a == b || addrString(a) == addrString(b) }
 
 // WithPeerLog sets where a server says what its peers do and a program need not mind: that they ended a connection early,
-// or failed to shake hands. Each kind is said once at first, and then once a minute with a count. Without
+// failed to shake hands (both at level Info), or met one of its limits (Warn). Each kind is said once at first, and then once a minute with a count. Without
 // the option it goes to slog.Default(); slog.DiscardHandler makes a logger that drops it.
 func WithPeerLog(log *slog.Logger) ServeOption {
 	if log == nil {

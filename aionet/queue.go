@@ -121,6 +121,7 @@ func (q *writeQueue) nudge() {
 func (q *writeQueue) send(t poller.Tryer, p []byte) (done int, err error) {
 	for done < len(p) {
 		n, err := t.Write(p[done:])
+		q.wrote(n)
 		done += n
 		if err == poller.ErrAgain {
 			break

@@ -36,9 +36,9 @@ func Serve(ctx context.Context, ln *Listener, handler Handler, opts ...ServeOpti
 // handled is a client that has a handler.
 type handled struct {
 	client
-	conn     *Conn
-	closer   io.Closer // what closes it: the connection, TLS, or a stream handler's Writer; nil: the server has closed it
-	returned bool      // the handler has
+	conn   *Conn
+	closer io.Closer   // what closes it: the connection, TLS, or a stream handler's Writer; nil: the server has closed it
+	why    *LimitError // why the server has
 }
 
 // handle runs the handler for a connection, which is closed when that has returned.
@@ -50,7 +50,8 @@ func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 	conn := ln.wrap(c)
 	h := &handled{conn: c, closer: conn}
 	c.served = h
-	s.enter(&h.client, h)
+	address, _ := s.limits.addressOf(c.RemoteAddr())
+	s.enter(&h.client, h, address)
 	// Nothing else stands on the coroutine's stack, so that most of those that wait need only the smallest one.
 	run := func(ctx context.Context) error { return handler(ctx, conn) }
 	if t, ok := conn.(*TLSConn); ok {
@@ -68,7 +69,12 @@ func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 func (h *handled) serveTLS(c *TLSConn, handler Handler) func(context.Context) error {
 	return func(ctx context.Context) error {
 		defer c.Close() // here, as it may have to wait; the done callback, which must not, finds it closed
-		if err := c.HandshakeContext(ctx); err != nil {
+		err := h.server.beginHandshake(ctx, &h.client, c.limit)
+		if err == nil {
+			err = c.HandshakeContext(ctx)
+			h.server.endHandshake(&h.client)
+		}
+		if err != nil {
 			if h.closer != nil && context.Cause(ctx) == nil {
 				h.server.note(handshakeFailed, c.RemoteAddr(), err)
 			}
@@ -104,15 +110,19 @@ func (h *handled) closed() {
 	}
 }
 
-// closeBy lets the server close a connection by w, which still has to send something.
-func closeBy(w *Writer) {
+// closeBy lets the server close a connection by w, which still has to send something, and returns how long that may take.
+func closeBy(w *Writer) time.Duration {
 	c, ok := w.conn.(*Conn)
 	if t, secure := w.conn.(*TLSConn); secure {
 		c, ok = t.under.(*Conn)
 	}
-	if ok && c.served != nil && c.served.closer != nil {
+	if !ok || c.served == nil {
+		return asyncio.Forever
+	}
+	if c.served.closer != nil {
 		c.served.closer = w
 	}
+	return c.served.server.limits.farewell
 }
 
 func (h *handled) close() {
@@ -127,22 +137,61 @@ func (h *handled) abort() {
 	h.conn.Abort()
 }
 
-// A ServeOption changes how a [Server] works, and so Serve and [ServeProtocol].
-type ServeOption func(*Server)
+func (h *handled) cut(why *LimitError) {
+	h.why = why
+	h.abort()
+}
+
+func (h *handled) remoteAddr() net.Addr { return h.conn.RemoteAddr() }
+
+// closedError is what a coroutine is told that uses the connection after it was closed.
+func (h *handled) closedError() error {
+	if h != nil && h.why != nil {
+		return h.why
+	}
+	return net.ErrClosed
+}
+
+// waits takes the connection's word for what coroutines wait for. What TLS has queued waits even when nobody does.
+func (h *handled) waits(now time.Duration) waits {
+	c := h.conn
+	if c.closed.Load() {
+		return waits{} // it is the handler's turn
+	}
+	queued := c.over != nil && c.over.len() > 0
+	if c.moved.Swap(false) || queued && !h.queued && !h.sending {
+		h.wroteSince = momentOf(now)
+	}
+	h.queued = queued
+	return waits{
+		toRead: !c.readers.Empty(), toWrite: h.sending || queued,
+		read: h.readSince.before(now), written: h.wroteSince.before(now),
+	}
+}
+
+// waitsToRead is told that a coroutine begins to wait.
+func (h *handled) waitsToRead() {
+	now := momentOf(h.server.loop.Time())
+	if h.conn.moved.Load() {
+		h.conn.moved.Store(false)
+		h.wroteSince = now
+	}
+	h.readSince = now
+	h.stirred()
+}
+
+// waitsToWrite is told that a coroutine begins to wait, or goes on.
+func (h *handled) waitsToWrite(begins bool) {
+	h.sending = begins
+	if begins {
+		h.wroteSince = momentOf(h.server.loop.Time())
+		h.stirred()
+	}
+}
 
 // WithDrain lets connections go on for up to d after the server is closed, or Serve's context has ended; then they are
 // cancelled. Without it they are cancelled at once.
 func WithDrain(d time.Duration) ServeOption { return func(s *Server) { s.drain = d } }
-
-// WithMaxConnections sets how many connections a server has at once. When there are so many it stops accepting until
-// one has ended: those that come wait in the system's queue, as they would for a slow server, and are refused only when
-// that is full. (The portable poller may hold one more for each listener, which nobody serves yet.)
-func WithMaxConnections(n int) ServeOption {
-	if n < 1 {
-		panic("aionet: WithMaxConnections: the limit must be positive")
-	}
-	return func(s *Server) { s.most = n }
-}
 
 // WithAbortAfter sets how long a handler may go on after it was cancelled before its connection is reset, which ends a
 // clean-up that waits for its peer; 5 s without it. For a protocol it is how long what it wrote may still be sent.

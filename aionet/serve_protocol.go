@@ -3,7 +3,9 @@ package aionet
 import (
 	"context"
 	"fmt"
+	"net"
 	"runtime/debug"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/poller"
@@ -48,13 +50,18 @@ type attended struct {
 func (s *Server) serveProtocol(ln *Listener, sock poller.Socket, newProtocol func() Protocol) {
 	t := socketTransport(ln.loop, sock)
 	t.served = &attended{transport: t}
-	s.enter(&t.served.client, t.served)
+	address, _ := s.limits.addressOf(t.RemoteAddr())
+	s.enter(&t.served.client, t.served, address)
 	if ln.tls == nil {
 		s.beginProtocol(t, newProtocol)
 		return
 	}
 	asyncio.Go(s.serving, func(ctx context.Context) error {
-		err := t.handshake(ctx, ln.tls, ServerSide, ln.secure)
+		err := s.beginHandshake(ctx, &t.served.client, ln.secure.handshake)
+		if err == nil {
+			err = t.handshake(ctx, ln.tls, ServerSide, ln.secure)
+			s.endHandshake(&t.served.client)
+		}
 		if err == nil {
 			s.beginProtocol(t, newProtocol)
 			return nil
@@ -85,3 +92,47 @@ func (s *Server) beginProtocol(t *transport, newProtocol func() Protocol) {
 func (a *attended) close() { _ = a.transport.Close() }
 
 func (a *attended) abort() { a.transport.cut(nil) }
+
+// cut resets the connection: else the system would go on for a peer that does not.
+func (a *attended) cut(why *LimitError) {
+	if s := a.transport.socket(); s != nil {
+		s.Discard()
+	}
+	a.transport.cut(why)
+}
+
+func (a *attended) remoteAddr() net.Addr { return a.transport.RemoteAddr() }
+
+func (a *attended) waits(now time.Duration) waits {
+	t := a.transport
+	if t.is(lost) {
+		return waits{}
+	}
+	// A file is sent by the system, in pieces; bytes that TLS has for itself may be there without a write of ours.
+	queued := t.unsent() > 0 || t.is(fileOnWire)
+	if t.moved.Swap(false) || queued && !a.queued {
+		a.wroteSince = momentOf(now)
+	}
+	a.queued = queued
+	return waits{
+		toRead: t.mayRead() && !t.is(fileOnWire), toWrite: queued, toEnd: t.is(closing),
+		read: a.readSince.before(now), written: a.wroteSince.before(now),
+	}
+}
+
+// received is told that bytes came in and were handed on, or that the end begins, after which none do.
+func (a *attended) received() {
+	now := momentOf(a.server.loop.Time())
+	if a.transport.moved.Load() { // mostly the answer
+		a.transport.moved.Store(false)
+		a.wroteSince = now
+	}
+	a.readSince = now
+	a.stirred()
+}
+
+// sends is told that bytes begin to wait for the peer, or that it has taken some of them.
+func (a *attended) sends() {
+	a.wroteSince, a.queued = momentOf(a.server.loop.Time()), true
+	a.stirred()
+}

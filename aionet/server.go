@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -33,6 +34,19 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 // it first happens (of the exception handler's kind ten in a minute), and otherwise counted: the count is reported when
 // the minute is over, with the last error.
 //
+// # Limits
+//
+// A server is safe on a public port as it is. There are limits on connections, at once and from one address, on
+// handshakes at once, on how long a connection may be idle, for how long a peer may take nothing of what is sent, and for
+// how long what is left is sent at the end of a connection. When the server is full, the connection that has been idle for
+// the longest makes room for a new one. [WithMaxConnections], [WithMaxPerAddress], [WithMaxHandshakes], [WithIdleLimit],
+// [WithIdleLimitWhenFull], [WithWriteLimit] and [WithFarewellLimit] say what the limits are without them, and set others or
+// none; [WithoutLimits] switches all off. [WithReadLimit] is one that has to be set. What ends by a limit ends with a [LimitError],
+// and is noted in the log. Deadlines that a handler sets are the handler's own.
+//
+// Limits of time hold for coroutines that read and write, and for protocols. What a handler lets other goroutines do
+// they leave alone.
+//
 // When the system is short of descriptors or memory, the server reports it, waits, and goes on: 5 ms first, then up to
 // 1 s. A connection that has gone before it was accepted is passed over.
 //
@@ -56,11 +70,14 @@ type Server struct {
 	outer      *Server         // in one of whose handlers this server was made; nil: in none
 	drain      time.Duration
 	abortAfter time.Duration
-	most       int // connections at once; 0: any number
+	limits     limits
 
 	serveClient   func(ln *Listener, s poller.Socket)
 	stopClients   func() // tells those whom their context does not that it has ended
-	clients       roster
+	watched       watch  // holds the clients
+	accepted      uint32
+	addresses     map[addressKey]int32
+	handshakes    handshakes
 	notes         notes
 	listeners     []*Listener
 	idle          idleBlocks
@@ -95,11 +112,13 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 }
 
 func newServer(ctx context.Context, opts []ServeOption) *Server {
-	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter}
+	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter, limits: defaultLimits}
 	s.outer, _ = ctx.Value(serverKey{}).(*Server)
 	for _, set := range opts {
 		set(s)
 	}
+	s.watched.init(s)
+	s.handshakes.init(s)
 	s.serving, s.stopServing = asyncio.WithCancel(context.WithValue(context.WithoutCancel(ctx), serverKey{}, s))
 	s.accepting, s.stopAccepting = asyncio.WithCancel(s.serving)
 	return s
@@ -231,6 +250,9 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 		if pause == 0 {
 			s.note(acceptingFailed, ln.Addr(), err)
 		}
+		if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.makeRoom() {
+			pause = 0
+		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		if asyncio.Sleep(ctx, pause) != nil {
 			return nil
@@ -238,11 +260,12 @@ func (s *Server) acceptAll(ctx context.Context, ln *Listener) error {
 	}
 }
 
-// accept takes a connection only when there is room for it. It looks for room after each wait: other listeners may have
-// taken it.
+// accept takes a connection only when there is room for it, or when some can be made. It looks for room after each
+// wait: other listeners may have taken it.
 func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error) {
 	for {
-		for s.most > 0 && s.clients.n >= s.most {
+		for s.isFull() && s.watched.silent.len() == 0 {
+			s.note(limitReached, ln.Addr(), errFull)
 			if err := s.room.WaitIO(ctx, (*roomWait)(s)); err != nil {
 				return nil, err
 			}
@@ -251,10 +274,47 @@ func (s *Server) accept(ctx context.Context, ln *Listener) (poller.Socket, error
 		if err == poller.ErrAgain {
 			err = ln.waitAccept(ctx)
 		}
-		if sock != nil || err != nil {
-			return sock, err
+		if err != nil {
+			return nil, err
+		}
+		if sock == nil || !s.admits(sock) {
+			continue
+		}
+		if err := s.waitForRoom(ctx); err != nil {
+			sock.Close()
+			return nil, err
+		}
+		if s.admits(sock) {
+			return sock, nil
 		}
 	}
+}
+
+var errFull = errors.New("there are as many connections as there may be (WithMaxConnections)")
+
+func (s *Server) isFull() bool { return s.connections() >= s.limits.connections }
+
+// waitForRoom makes room for a connection, if need be. That takes until a handler returns; if one does not within
+// a second, another one has to go.
+func (s *Server) waitForRoom(ctx context.Context) error {
+	for enough := time.Duration(0); s.isFull(); {
+		now := s.loop.Time()
+		if now >= enough && s.makeRoom() {
+			enough = now + time.Second
+		}
+		limit := asyncio.Forever
+		if now < enough {
+			limit = enough - now
+		}
+		err := asyncio.Timeout(ctx, limit, func(ctx context.Context) error { return s.room.WaitIO(ctx, (*roomWait)(s)) })
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close stops accepting and closes the listeners. Connections go on; [Server.WaitClosed] waits for them, and
@@ -280,7 +340,7 @@ func (s *Server) Close() {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Close()
 	err := asyncio.Timeout(ctx, s.drain, s.WaitClosed)
-	if err == nil && s.clients.n > 0 {
+	if err == nil && s.connections() > 0 {
 		return nil // those that are left wait in Shutdown, too; whoever serves ends the rest
 	}
 	s.end(ctx)
@@ -313,13 +373,13 @@ func (s *Server) end(ctx context.Context) {
 func (s *Server) WaitClosed(ctx context.Context) error {
 	s.check("WaitClosed")
 	if !s.runs(s.loop.CurrentContext()) {
-		return s.wait(ctx, func() bool { return s.closed && s.clients.n == 0 })
+		return s.wait(ctx, func() bool { return s.closed && s.connections() == 0 })
 	}
 	// A handler's own task, or one below it: the handler cannot return before this wait does.
 	s.inside++
 	defer func() { s.inside-- }()
 	s.changed.WakeAll() // the others that wait in a handler have one less to wait for
-	return s.wait(ctx, func() bool { return s.closed && s.clients.n <= s.inside })
+	return s.wait(ctx, func() bool { return s.closed && s.connections() <= s.inside })
 }
 
 // runs reports whether ctx is that of one of the handlers, or below it, perhaps through handlers of servers in between.
@@ -348,14 +408,14 @@ func (s *Server) wait(ctx context.Context, until func() bool) error {
 // closed with the others.
 func (s *Server) CloseClients() {
 	s.check("CloseClients")
-	s.clients.each(connection.close)
+	s.eachClient(connection.close)
 }
 
 // AbortClients resets every connection there is now (see [Conn.Abort]), also those whose peers do not read, in the order in
 // which they came; protocols' transports it aborts. A handler may call it; its own connection is reset with the others.
 func (s *Server) AbortClients() {
 	s.check("AbortClients")
-	s.clients.each(connection.abort)
+	s.eachClient(connection.abort)
 }
 
 // IsServing reports whether the server accepts connections.
@@ -363,7 +423,7 @@ func (s *Server) IsServing() bool { return s.started && !s.closed }
 
 // Connections returns how many connections there are. One counts from when it is accepted, so in TLS's handshake, until its
 // handler has returned and what it left is sent, or until its protocol has been told of the end.
-func (s *Server) Connections() int { return s.clients.n }
+func (s *Server) Connections() int { return s.connections() }
 
 // Addrs returns the addresses of the listeners, none after Close.
 func (s *Server) Addrs() []net.Addr {
@@ -390,7 +450,7 @@ func (s *Server) String() string {
 	for i, a := range s.Addrs() {
 		at += [2]string{" on ", ", "}[min(i, 1)] + a.Network() + " " + addrString(a)
 	}
-	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.clients.n)
+	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.connections())
 }
 
 // WaitName says what a task waits for.
@@ -399,7 +459,7 @@ func (s *Server) WaitName() string { return "the end of " + s.String() }
 type roomWait Server
 
 func (s *roomWait) WaitName() string {
-	return fmt.Sprintf("the end of one of %d connections, which is the limit", s.most)
+	return fmt.Sprintf("the end of one of %d connections, which is the limit", s.limits.connections)
 }
 
 func (s *Server) check(call string) {

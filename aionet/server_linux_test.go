@@ -22,7 +22,10 @@ import (
 
 // The tests below have servers in processes of their own: this test binary again, told by the environment what to be.
 var roles = map[string]func(ctx context.Context) error{
-	"starved":  starvedServer,
+	"starved": func(ctx context.Context) error { return starvedServer(ctx) },
+	"shedding": func(ctx context.Context) error {
+		return starvedServer(ctx, aionet.WithIdleLimitWhenFull(100*time.Millisecond))
+	},
 	"draining": drainingServer,
 	"soaked":   soakServersMain,
 }
@@ -62,7 +65,7 @@ func childServer(t *testing.T, role string) (cmd *exec.Cmd, addr string, out *bu
 }
 
 // starvedServer may have few descriptors. It prints how often it reported trouble and how much processor it used.
-func starvedServer(ctx context.Context) error {
+func starvedServer(ctx context.Context, opts ...aionet.ServeOption) error {
 	ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -96,11 +99,30 @@ func starvedServer(ctx context.Context) error {
 		}
 		_, err = io.WriteString(c, line)
 		return err
-	})
+	}, opts...)
 	if err := s.AddListener(ln); err != nil {
 		return err
 	}
 	return s.ServeForever(ctx)
+}
+
+// Peers that say nothing have all the descriptors that there are.
+func TestServer_descriptorsExhaustedByIdleConnections_makesRoom(t *testing.T) {
+	_, addr, _ := childServer(t, "shedding")
+	for range 60 {
+		c, err := net.Dial("tcp", addr)
+		must(t, err)
+		defer c.Close()
+	}
+	c, err := net.Dial("tcp", addr)
+	must(t, err)
+	defer c.Close()
+	must(t, c.SetDeadline(time.Now().Add(30*time.Second)))
+	_, err = io.WriteString(c, "hello\n")
+	must(t, err)
+	if got, err := io.ReadAll(c); string(got) != "hello\n" || err != nil {
+		t.Errorf("the one that speaks is told %q, %v", got, err)
+	}
 }
 
 // More connections than there are descriptors for: the server serves what it has, does not spin, and takes the others

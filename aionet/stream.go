@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+
+	"github.com/go-asyncio/asyncio"
 )
 
 // OpenConnection connects as [Dial] does, or with [WithTLS] as [DialTLS], and returns the two halves of the stream
@@ -39,10 +41,10 @@ type StreamHandler = func(ctx context.Context, r *Reader, w *Writer) error
 func (o *streamOptions) handler(h StreamHandler) Handler {
 	return func(ctx context.Context, c net.Conn) error {
 		r, w := newStream(ctx, c, o)
-		closeBy(w)
+		limit := closeBy(w)
 		defer func() {
 			w.Close()
-			_ = w.WaitClosed(ctx) // a peer that does not stay for the end is no failure of ours
+			_ = asyncio.Timeout(ctx, limit, w.WaitClosed) // a peer that does not stay for the end is no failure of ours
 		}()
 		return h(ctx, r, w)
 	}

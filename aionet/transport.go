@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
@@ -115,6 +116,7 @@ type transport struct {
 	err        error // for ConnectionLost
 	dropped    int32
 	state      state
+	moved      atomic.Bool // bytes were sent since a server's watch has looked
 }
 
 // rare is what few transports need, and not for long.
@@ -226,6 +228,9 @@ func (t *transport) Turn() {
 	}
 	if t.is(readable) && t.mayRead() {
 		t.receive()
+		if t.served != nil {
+			t.served.received()
+		}
 	}
 }
 
@@ -360,6 +365,9 @@ func (t *transport) shut(err error) {
 	}
 	t.state |= closing
 	t.err = err
+	if t.served != nil {
+		t.served.received() // for the last time
+	}
 	if isTLS && w.shutdown > 0 {
 		w.linger = w.loop.CallLater(w.shutdown, func() { t.cut(t.err) })
 	}

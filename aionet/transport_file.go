@@ -107,7 +107,7 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File
 			sock.SetDeadline(poller.Write, time.Unix(1, 0))
 		}
 	})
-	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(sock, f, n) })
+	sent, err, failed := finishInThread(ctx, func() (int64, error) { return sendFileBy(sock, f, n, s.t.wrote) })
 	forget()
 	mu.Lock()
 	over = true

@@ -59,6 +59,7 @@ func (t *transport) sendParts(v *vector) (done int, err error) {
 	}
 	for len(v.parts) > 0 {
 		n, err := v.writeTo(s)
+		t.wrote(n)
 		done += n
 		if err == poller.ErrAgain {
 			break
@@ -106,8 +107,8 @@ func (t *transport) mayWrite() error {
 
 // send tries, and keeps what is left.
 func (t *transport) send(p []byte) (int, error) {
-	done := 0
-	if t.unsent() == 0 {
+	done, before := 0, t.unsent()
+	if before == 0 {
 		n, err := t.writeSome(p)
 		if err != nil {
 			return n, err
@@ -116,6 +117,9 @@ func (t *transport) send(p []byte) (int, error) {
 	}
 	if done < len(p) || t.unsent() > 0 {
 		t.keep(p[done:])
+		if before == 0 && t.served != nil {
+			t.served.sends()
+		}
 		if err := t.wire.Arm(poller.Write); err != nil {
 			t.fatal("write", err)
 			return done, t.err
@@ -128,6 +132,7 @@ func (t *transport) send(p []byte) (int, error) {
 func (t *transport) writeSome(p []byte) (done int, err error) {
 	for done < len(p) {
 		n, err := t.wire.Write(p[done:])
+		t.wrote(n)
 		done += n
 		if err == poller.ErrAgain {
 			break
@@ -138,6 +143,13 @@ func (t *transport) writeSome(p []byte) (done int, err error) {
 		}
 	}
 	return done, nil
+}
+
+// wrote notes for a server's watch that bytes were sent. Any goroutine may call it.
+func (t *transport) wrote(n int) {
+	if n > 0 && !t.moved.Load() {
+		t.moved.Store(true)
+	}
 }
 
 // keep copies p to the end of the buffer.
@@ -157,7 +169,7 @@ func (t *transport) keep(p []byte) {
 
 // flush sends what is in the buffer, as there may be room; no more of it than a turn may move.
 func (t *transport) flush() {
-	over := false
+	over, before := false, t.unsent()
 	if len(t.out) > t.sent {
 		part := t.out[t.sent:min(len(t.out), t.sent+worlds.TurnBytes)]
 		n, err := t.writeSome(part)
@@ -172,6 +184,9 @@ func (t *transport) flush() {
 			t.fatal("write", err)
 			return
 		}
+	}
+	if t.served != nil && t.unsent() < before {
+		t.served.sends()
 	}
 	t.mayResume()
 	switch {

@@ -16,7 +16,7 @@ func (c *Conn) tryWrite(p []byte) (int, error) {
 // tryWritev is tryWrite for several parts, and for a callback. It begins no further try once it has written most.
 func (c *Conn) tryWritev(v *vector, most int) (done int, err error) {
 	if c.closed.Load() {
-		return 0, c.fail("write", errClosed)
+		return 0, c.fail("write", c.served.closedError())
 	}
 	if c.out.Expired() {
 		return 0, c.fail("write", errDeadline)
@@ -27,6 +27,7 @@ func (c *Conn) tryWritev(v *vector, most int) (done int, err error) {
 	defer c.sending.Release(c.loop)
 	for len(v.parts) > 0 {
 		n, err := v.writeTo(c.sock)
+		c.wrote(n)
 		done += n
 		if err == poller.ErrAgain {
 			return done, err

@@ -32,6 +32,7 @@ func (c *Conn) writevAll(ctx context.Context, v *vector) (done int, err error) {
 			return done, err
 		}
 		n, err := v.writeTo(c.sock)
+		c.wrote(n)
 		done += n
 		c.fair.Moved(n)
 		switch {
