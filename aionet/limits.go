@@ -1,6 +1,7 @@
 package aionet
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -125,6 +126,26 @@ func WithWriteLimit(d time.Duration) ServeOption {
 func WithFarewellLimit(d time.Duration) ServeOption {
 	mustBePositive("WithFarewellLimit", d)
 	return func(s *Server) { s.limits.farewell = d }
+}
+
+// bufferMost is how much may wait in a Writer or Transport before the next write fails. It is far above the water marks, so
+// that only those meet it who do not heed them: 16 MiB is a large picture, or a second of a fast disk, and what a
+// thousand stalled peers may have cost before the server ends them.
+const bufferMost = 16 << 20
+
+// ErrBufferLimit is what a write to a [Writer] or [Transport] fails with that finds more waiting to be sent than may. The
+// stream has ended then, as a part of it is missing.
+var ErrBufferLimit = errors.New("the peer takes less than is written, and too much is waiting to be sent")
+
+func bufferLimit(waiting, most int) error {
+	return fmt.Errorf("%w: %d bytes, and the limit is %d (WithBufferLimit)", ErrBufferLimit, waiting, most)
+}
+
+// WithBufferLimit sets how much may wait in a [Writer] before the next Write fails with [ErrBufferLimit]: 16 MiB without it.
+// So the buffer holds at most that and one write more. math.MaxInt is no limit. It panics if n is not positive.
+func WithBufferLimit(n int) StreamOption {
+	mustBePositive("WithBufferLimit", n)
+	return func(o *streamOptions) { o.most = n }
 }
 
 // WithoutLimits switches off all limits of a server, for a port that only friends can reach. Options after it set single ones.

@@ -166,7 +166,7 @@ func (c *Conn) endedByPeer(err error) bool {
 			}
 		}
 	}
-	return errors.Is(err, io.EOF) || usual(err) || isTimeout(err)
+	return errors.Is(err, io.EOF) || errors.Is(err, ErrBufferLimit) || usual(err) || isTimeout(err)
 }
 
 func sameAddr(a, b net.Addr) bool { return a == b || addrString(a) == addrString(b) }

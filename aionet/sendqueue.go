@@ -48,6 +48,7 @@ type sendQueue struct {
 	data      []byte     // to be sent, from head on
 	head      int
 	low, high int   // water marks
+	most      int   // a Writer's limit
 	full      bool  // above high, and since then not below low
 	err       error // ends the queue
 	asked     bool  // send is about to be called

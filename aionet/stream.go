@@ -87,6 +87,7 @@ type StreamOption func(*streamOptions)
 type streamOptions struct {
 	limit     int
 	low, high int
+	most      int
 	tls       *tls.Config
 	socket    []Option
 	serve     []ServeOption
@@ -133,7 +134,7 @@ func WithServe(opts ...ServeOption) StreamOption {
 }
 
 func streamOptionsOf(opts []StreamOption) *streamOptions {
-	o := &streamOptions{limit: defaultLimit, low: 16 << 10, high: 64 << 10}
+	o := &streamOptions{limit: defaultLimit, low: 16 << 10, high: 64 << 10, most: bufferMost}
 	for _, set := range opts {
 		set(o)
 	}

@@ -53,6 +53,10 @@ type Transport interface {
 	SetWriteBufferLimits(low, high int) error
 	// WriteBufferLimits returns the marks.
 	WriteBufferLimits() (low, high int)
+	// SetBufferLimit sets how many bytes may wait to be sent before the next Write fails with [ErrBufferLimit], and the
+	// transport with it: 16 MiB at first. So a peer that does not read cannot make the buffer grow for ever. math.MaxInt is no
+	// limit. It fails if n is not positive.
+	SetBufferLimit(n int) error
 	// WriteBufferSize returns how many bytes wait to be sent.
 	WriteBufferSize() int
 
@@ -113,6 +117,7 @@ type transport struct {
 	out        []byte    // out[sent:] is yet to be sent
 	sent       int
 	low, high  int32
+	most       int32 // bytes in out; math.MaxInt32: any number
 	err        error // for ConnectionLost
 	dropped    int32
 	state      state
@@ -149,7 +154,7 @@ func (t *transport) is(s state) bool { return t.state&s != 0 }
 
 // newTransport takes w over. Nothing happens before begin.
 func newTransport(l *engine.Loop, w wire) *transport {
-	t := &transport{hub: hubOf(l), wire: w, low: lowWater, high: highWater}
+	t := &transport{hub: hubOf(l), wire: w, low: lowWater, high: highWater, most: bufferMost}
 	t.source.Open(l, t)
 	t.hub.add(t)
 	return t

@@ -3,6 +3,7 @@ package aionet
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 
 	"github.com/go-asyncio/asyncio/internal/poller"
@@ -115,6 +116,9 @@ func (t *transport) send(p []byte) (int, error) {
 		}
 		done = n
 	}
+	if before > int(t.most) && t.most < math.MaxInt32 {
+		return 0, t.overflow(before)
+	}
 	if done < len(p) || t.unsent() > 0 {
 		t.keep(p[done:])
 		if before == 0 && t.served != nil {
@@ -126,6 +130,25 @@ func (t *transport) send(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// overflow ends a transport whose protocol has written on without regard for its peer.
+func (t *transport) overflow(unsent int) error {
+	err := t.fail("write", bufferLimit(unsent, int(t.most)))
+	if t.served != nil {
+		t.served.server.note(limitReached, t.RemoteAddr(), err)
+	}
+	t.cut(err)
+	return err
+}
+
+func (t *transport) SetBufferLimit(n int) error {
+	t.check("SetBufferLimit")
+	if n < 1 {
+		return fmt.Errorf("aionet: Transport.SetBufferLimit: the limit must be positive, not %d", n)
+	}
+	t.most = int32(min(n, math.MaxInt32))
+	return nil
 }
 
 // writeSome writes until there is no more room. An error ends the transport.

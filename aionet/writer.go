@@ -25,7 +25,8 @@ const sendNow = 16 << 10
 //	w.Write(body)
 //	err := w.Drain(ctx)
 //
-// Who writes much calls Drain often: nothing else limits the buffer. Errors of the connection come out at Drain and
+// Who writes much calls Drain often. A Write that finds more than 16 MiB waiting, or what [WithBufferLimit] says, fails
+// with [ErrBufferLimit], and with it the Writer: a peer that does not read cannot make it grow for ever. Errors of the connection come out at Drain and
 // WaitClosed; Write returns them from then on. Sending needs no coroutine while the connection has room, and an idle
 // Writer has no buffer of more than 4 KiB.
 //
@@ -46,6 +47,7 @@ func NewWriter(ctx context.Context, conn io.WriteCloser, opts ...StreamOption) *
 	o := streamOptionsOf(opts)
 	w := &Writer{q: new(sendQueue), conn: conn}
 	w.q.init(engine.MustLoopOf("aionet", ctx), conn, o.low, o.high)
+	w.q.most = o.most
 	w.watchDrop()
 	return w
 }
@@ -95,6 +97,11 @@ func (w *Writer) writeLocked(p []byte) (int, error) {
 	rest := p
 	if q.lenLocked()+len(p) >= sendNow && q.loop.On() {
 		rest = p[q.tryLocked(p):]
+	}
+	if len(rest) > 0 && q.err == nil && q.lenLocked() > q.most {
+		q.failLocked(bufferLimit(q.lenLocked(), q.most))
+		q.askLocked() // for those who wait in Drain
+		return 0, fmt.Errorf("aionet: write to %s: %w", nameOf(w.conn), q.err)
 	}
 	if len(rest) > 0 && q.err == nil {
 		q.addLocked(rest)
