@@ -21,7 +21,8 @@ const handshakeLimit = 10 * time.Second
 // listener, cancels the connections that are left (see [WithDrain]), waits for all handlers, and returns: the cause
 // of ctx, or nil if the listener was closed.
 //
-// It is a [Server], which see, for one listener. If that breaks, Serve returns the error.
+// It is a [Server], which see, for one listener. If that breaks, Serve returns the error. Its limits are safe on a public port
+// by default: see there, too.
 func Serve(ctx context.Context, ln *Listener, handler Handler, opts ...ServeOption) error {
 	if ln == nil || handler == nil {
 		panic("aionet: Serve: nil listener or handler")

@@ -28,11 +28,13 @@ var ErrServerClosed = fmt.Errorf("aionet: the server is closed: %w", net.ErrClos
 //	}
 //	return s.ServeForever(ctx)
 //
-// What a handler returns or panics with ends that connection only, and is reported. An error that says how the peer has
-// ended the connection, or that it was late, goes to the log ([WithPeerLog]), and so does a handshake that fails. Any other
-// one, and a panic, goes to the loop's exception handler. Since peers may cause all of these, each kind is reported when
-// it first happens (of the exception handler's kind ten in a minute), and otherwise counted: the count is reported when
-// the minute is over, with the last error.
+// What a handler returns or panics with ends that connection only, and is reported. An error that only says how the peer
+// has ended the connection, or that it was late, goes to the log ([WithPeerLog]), and so does a failed handshake. Any other
+// error, and a panic, goes to the loop's exception handler.
+//
+// Peers decide how often that happens, and could fill the log. So each kind is reported once when it first happens, or ten
+// times a minute if it goes to the exception handler. After that it is counted, and the count is reported with the last
+// error when the minute is over.
 //
 // # Limits
 //
