@@ -3,6 +3,7 @@ package aionet
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -32,11 +33,12 @@ func (h *handshakes) init(s *Server) {
 	}
 }
 
-// beginHandshake waits for a place, for up to limit. Then endHandshake has to be called.
-func (s *Server) beginHandshake(ctx context.Context, k *client, limit time.Duration) error {
+// shakeHands runs shake when there is a place for it, for which it waits for up to limit. A panic of a callback in the TLS
+// configuration, which a peer may bring about, gives the place back, too.
+func (s *Server) shakeHands(ctx context.Context, k *client, limit time.Duration, shake func(ctx context.Context) error) error {
 	h := &s.handshakes
 	if h.places == nil {
-		return nil
+		return shake(ctx)
 	}
 	if !h.places.TryAcquire() {
 		h.waiting++
@@ -47,22 +49,14 @@ func (s *Server) beginHandshake(ctx context.Context, k *client, limit time.Durat
 			return err
 		}
 	}
+	defer h.places.Release()
 	h.running = append(h.running, handshake{k, s.loop.Time()})
-	return nil
+	defer h.forget(k)
+	return shake(ctx)
 }
 
-func (s *Server) endHandshake(k *client) {
-	h := &s.handshakes
-	if h.places == nil {
-		return
-	}
-	for i, r := range h.running {
-		if r.k == k {
-			h.running = append(h.running[:i], h.running[i+1:]...)
-			break
-		}
-	}
-	h.places.Release()
+func (h *handshakes) forget(k *client) {
+	h.running = slices.DeleteFunc(h.running, func(r handshake) bool { return r.k == k })
 }
 
 // endOldHandshakes ends one for each that waits, if it has taken long enough, and comes again when the next one has.
@@ -75,7 +69,7 @@ func (s *Server) endOldHandshakes() {
 			h.timer.Reset(left)
 			return
 		}
-		h.running = append(h.running[:0], h.running[1:]...)
+		h.forget(oldest.k)
 		s.cut(oldest.k, &LimitError{"WithMaxHandshakes", now - oldest.since, "others waited for their handshakes, and its own had taken"})
 	}
 }

@@ -70,12 +70,7 @@ func (s *Server) handle(ln *Listener, sock poller.Socket, handler Handler) {
 func (h *handled) serveTLS(c *TLSConn, handler Handler) func(context.Context) error {
 	return func(ctx context.Context) error {
 		defer c.Close() // here, as it may have to wait; the done callback, which must not, finds it closed
-		err := h.server.beginHandshake(ctx, &h.client, c.limit)
-		if err == nil {
-			err = c.HandshakeContext(ctx)
-			h.server.endHandshake(&h.client)
-		}
-		if err != nil {
+		if err := h.server.shakeHands(ctx, &h.client, c.limit, c.HandshakeContext); err != nil {
 			if h.closer != nil && context.Cause(ctx) == nil {
 				h.server.note(handshakeFailed, c.RemoteAddr(), err)
 			}

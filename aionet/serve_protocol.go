@@ -2,6 +2,7 @@ package aionet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -56,21 +57,25 @@ func (s *Server) serveProtocol(ln *Listener, sock poller.Socket, newProtocol fun
 		s.beginProtocol(t, newProtocol)
 		return
 	}
-	asyncio.Go(s.serving, func(ctx context.Context) error {
-		err := s.beginHandshake(ctx, &t.served.client, ln.secure.handshake)
-		if err == nil {
-			err = t.handshake(ctx, ln.tls, ServerSide, ln.secure)
-			s.endHandshake(&t.served.client)
-		}
-		if err == nil {
+	shaking := asyncio.Go(s.serving, func(ctx context.Context) error {
+		return s.shakeHands(ctx, &t.served.client, ln.secure.handshake, func(ctx context.Context) error {
+			return t.handshake(ctx, ln.tls, ServerSide, ln.secure)
+		})
+	})
+	shaking.AddDoneCallback(func(shaking *asyncio.Task[asyncio.None]) {
+		err := shaking.Err()
+		if err == nil && !t.is(closing) {
 			s.beginProtocol(t, newProtocol)
-			return nil
+			return
 		}
-		if context.Cause(ctx) == nil && !t.is(closing) { // else the server has ended it
-			s.note(handshakeFailed, t.RemoteAddr(), err)
+		if err != nil && !shaking.Cancelled() && !t.is(closing) { // else the server has ended it
+			kind := handshakeFailed
+			if _, ok := errors.AsType[*asyncio.PanicError](err); ok {
+				kind = servingFailed
+			}
+			s.note(kind, t.RemoteAddr(), err)
 		}
 		t.discard()
-		return nil
 	})
 }
 

@@ -2,6 +2,7 @@ package aionet_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math"
@@ -626,6 +627,49 @@ func TestWithMaxHandshakes_noPlaceInTime_failsTheHandshake(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A callback in the TLS configuration panics for a name that a peer may ask for.
+func TestWithMaxHandshakes_aCallbackPanics_givesItsPlaceBack(t *testing.T) {
+	for _, kind := range []string{"handlers", "protocols"} {
+		t.Run(kind, func(t *testing.T) {
+			run(t, func(ctx context.Context) error {
+				reported := reports(ctx)
+				config := serverConfig()
+				certificate := config.Certificates[0]
+				config.Certificates = nil
+				first := true
+				config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+					if first {
+						first = false
+						panic("no such name")
+					}
+					return &certificate, nil
+				}
+				ln, err := aionet.ListenTLS(ctx, "tcp", "127.0.0.1:0", config)
+				must(t, err)
+				opts := []aionet.ServeOption{aionet.WithMaxHandshakes(1), aionet.WithMaxConnections(1)}
+				s := aionet.NewServer(ctx, echo, opts...)
+				if kind == "protocols" {
+					s = aionet.NewProtocolServer(ctx, newEcho, opts...)
+				}
+				must(t, errors.Join(s.AddListener(ln), s.Start()))
+				if c, err := aionet.DialTLS(ctx, "tcp", ln.Addr().String(), clientConfig()); err == nil {
+					c.Close()
+					t.Error("the first handshake succeeded")
+				}
+				c, err := aionet.DialTLS(ctx, "tcp", ln.Addr().String(), clientConfig())
+				must(t, err)
+				must(t, roundTrip(ctx, c, "the second one"))
+				if len(*reported) != 1 || !strings.Contains((*reported)[0], "no such name") {
+					t.Errorf("reported: %q", *reported)
+				}
+				c.Close()
+				_ = s.Shutdown(ctx)
+				return nil
+			})
+		})
+	}
 }
 
 func TestServeOptions_limitsMustBePositive(t *testing.T) {

@@ -109,6 +109,7 @@ func (s *Server) unwatch(k *client) {
 	w := &s.watched
 	if k.silent {
 		w.silent.remove(k)
+		k.silent = false
 	} else {
 		w.checks.remove(k)
 	}
