@@ -104,6 +104,30 @@ func TestWriter_peerReads_meetsNoLimit(t *testing.T) {
 	})
 }
 
+// The parts of a Writev are one write.
+func TestWritev_partsThatAreLargerThanTheLimit_areTaken(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		big := make([]byte, 8<<20) // more than has room in the system
+		conn, peer := pipe(t, ctx, "unix")
+		w := aionet.NewWriter(ctx, conn, aionet.WithBufferLimit(1<<20))
+		n, err := w.Writev(big, big, []byte("x"))
+		if n != 2*len(big)+1 || err != nil {
+			t.Errorf("Writer.Writev = %d, %v", n, err)
+		}
+		peer.Close()
+		w.Close()
+		tr, other := attach(t, ctx, "unix", &recorder{})
+		must(t, tr.SetBufferLimit(1<<20))
+		n, err = tr.Writev(big, big, []byte("x"))
+		if n != 2*len(big)+1 || err != nil {
+			t.Errorf("Transport.Writev = %d, %v", n, err)
+		}
+		other.Close()
+		tr.Abort()
+		return nil
+	})
+}
+
 func TestTransport_peerDoesNotRead_isLostAboveItsLimit(t *testing.T) {
 	for name, set := range map[string]int{"by default": 0, "set": 3 << 20, "switched off": math.MaxInt} {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ var (
 
 func (t *transport) Write(p []byte) (int, error) {
 	t.check("Write")
-	if err := t.mayWrite(); err != nil {
+	if err := t.mayWriteMore(); err != nil {
 		return 0, err
 	}
 	n, err := t.send(p)
@@ -32,7 +32,7 @@ func (t *transport) Write(p []byte) (int, error) {
 
 func (t *transport) Writev(parts ...[]byte) (done int, err error) {
 	t.check("Writev")
-	if err := t.mayWrite(); err != nil {
+	if err := t.mayWriteMore(); err != nil {
 		return 0, err
 	}
 	v := vectorOf(parts)
@@ -116,9 +116,6 @@ func (t *transport) send(p []byte) (int, error) {
 		}
 		done = n
 	}
-	if before > int(t.most) && t.most < math.MaxInt32 {
-		return 0, t.overflow(before)
-	}
 	if done < len(p) || t.unsent() > 0 {
 		t.keep(p[done:])
 		if before == 0 && t.served != nil {
@@ -132,8 +129,16 @@ func (t *transport) send(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// overflow ends a transport whose protocol has written on without regard for its peer.
-func (t *transport) overflow(unsent int) error {
+// mayWriteMore is mayWrite for what may have to be kept. It ends a transport whose protocol has written on without regard
+// for its peer.
+func (t *transport) mayWriteMore() error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	unsent := t.unsent()
+	if unsent <= int(t.most) || t.most == math.MaxInt32 {
+		return nil
+	}
 	err := t.fail("write", bufferLimit(unsent, int(t.most)))
 	if t.served != nil {
 		t.served.server.note(limitReached, t.RemoteAddr(), err)

@@ -86,7 +86,20 @@ func callerOutside() string {
 func (w *Writer) Write(p []byte) (int, error) {
 	w.q.mu.Lock()
 	defer w.q.mu.Unlock()
+	w.limitLocked()
 	return w.writeLocked(p)
+}
+
+// limitLocked ends a Writer in which too much waits already.
+func (w *Writer) limitLocked() {
+	q := w.q
+	if q.lenLocked() > q.most && q.loop.On() {
+		q.tryLocked(nil)
+	}
+	if q.lenLocked() > q.most {
+		q.failLocked(bufferLimit(q.lenLocked(), q.most))
+		q.askLocked() // for those who wait in Drain
+	}
 }
 
 func (w *Writer) writeLocked(p []byte) (int, error) {
@@ -97,11 +110,6 @@ func (w *Writer) writeLocked(p []byte) (int, error) {
 	rest := p
 	if q.lenLocked()+len(p) >= sendNow && q.loop.On() {
 		rest = p[q.tryLocked(p):]
-	}
-	if len(rest) > 0 && q.err == nil && q.lenLocked() > q.most {
-		q.failLocked(bufferLimit(q.lenLocked(), q.most))
-		q.askLocked() // for those who wait in Drain
-		return 0, fmt.Errorf("aionet: write to %s: %w", nameOf(w.conn), q.err)
 	}
 	if len(rest) > 0 && q.err == nil {
 		q.addLocked(rest)
@@ -116,6 +124,7 @@ func (w *Writer) Writev(parts ...[]byte) (n int, err error) {
 	defer v.free()
 	w.q.mu.Lock() // to the end, so that no other goroutine's data comes in between
 	defer w.q.mu.Unlock()
+	w.limitLocked()
 	if sizeOf(v.parts) >= sendNow && w.q.loop.On() {
 		n = w.q.tryPartsLocked(v)
 	}
