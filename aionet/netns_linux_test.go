@@ -281,7 +281,11 @@ func TestWithMaxPerAddress_publicAddresses(t *testing.T) {
 		return
 	}
 	for _, addr := range []string{"198.51.100.1", "198.51.100.2", "2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"} {
-		if out, err := exec.Command("ip", "addr", "add", addr, "dev", "lo").CombinedOutput(); err != nil {
+		add := []string{"addr", "add", addr, "dev", "lo"}
+		if strings.Contains(addr, ":") {
+			add = append(add, "nodad") // else it cannot be used at once
+		}
+		if out, err := exec.Command("ip", add...).CombinedOutput(); err != nil {
 			t.Fatalf("ip: %v: %s", err, out)
 		}
 	}
