@@ -276,6 +276,20 @@ func TestPacketConn_zone_isWhereItCameFrom(t *testing.T) {
 	})
 }
 
+func isReachable(addr string) error {
+	ln, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}}
+	c, err := d.Dial("tcp", ln.Addr().String())
+	if err == nil {
+		c.Close()
+	}
+	return err
+}
+
 func TestWithMaxPerAddress_publicAddresses(t *testing.T) {
 	if !alone(t) {
 		return
@@ -287,6 +301,9 @@ func TestWithMaxPerAddress_publicAddresses(t *testing.T) {
 		}
 		if out, err := exec.Command("ip", add...).CombinedOutput(); err != nil {
 			t.Fatalf("ip: %v: %s", err, out)
+		}
+		for isReachable(addr) != nil { // the kernel makes the route to it in the background
+			time.Sleep(time.Millisecond)
 		}
 	}
 	served := func(ctx context.Context, s *aionet.Server, from string) bool {
