@@ -83,7 +83,7 @@ func TestServe_handlerThatStartedTLSReturns_theRestIsSent(t *testing.T) {
 					taken, err = secure.Write(make([]byte, 64<<20)) // more than has room anywhere
 					return err
 				})
-				turns(ctx)
+				untilNoRoom(ctx, writing)
 				writing.Cancel()
 				_, _ = writing.Await(ctx)
 				return secure.Close()

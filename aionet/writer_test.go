@@ -84,6 +84,13 @@ func turns(ctx context.Context) {
 	}
 }
 
+// untilNoRoom lets a task write until there is no room anywhere, and it waits. Before that it only yields.
+func untilNoRoom(ctx context.Context, writing *asyncio.Task[asyncio.None]) {
+	for !writing.Done() && !strings.Contains(writing.String(), "waits for write to") {
+		_ = asyncio.Yield(ctx)
+	}
+}
+
 // conformance: stream-writer-01
 // pitfall: 36
 func TestWriter_drain_waitsBetweenTheWaterMarks(t *testing.T) {
