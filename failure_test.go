@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -254,4 +255,45 @@ func TestExceptionHandler_calledOnAnotherGoroutine_panics(t *testing.T) {
 		})
 		return nil
 	})
+}
+
+// Nothing runs here but a task that waits for the outside, as in an idle server.
+func TestTask_panicsInAnIdleProgram_isReportedAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	handler := func(i asyncio.ExceptionInfo) {
+		var p *asyncio.PanicError
+		if !errors.As(i.Err, &p) || i.Task != "heartbeat" {
+			t.Errorf("report %+v", i)
+		}
+		cancel()
+	}
+	err := asyncio.Run(ctx, func(ctx context.Context) error {
+		task := asyncio.Go(ctx, func(context.Context) error { panic("boom") }, asyncio.Name("heartbeat"))
+		_, _, err := asyncio.Recv(ctx, make(chan int))
+		runtime.KeepAlive(task) // that somebody holds it is no reason to wait
+		return err
+	}, asyncio.WithExceptionHandler(handler))
+	wantErr(t, "Run", err, context.Canceled)
+}
+
+func TestTask_failsAndIsDropped_isReportedWhileTheProgramIdles_andNotWhileItIsHeld(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	boom := errors.New("boom")
+	var reports []string
+	handler := func(i asyncio.ExceptionInfo) {
+		reports = append(reports, i.Task)
+		cancel()
+	}
+	err := asyncio.Run(ctx, func(ctx context.Context) error {
+		held := asyncio.CreateTask(ctx, failing[int](boom), asyncio.Name("held"))
+		asyncio.CreateTask(ctx, failing[int](boom), asyncio.Name("dropped"))
+		_, _, err := asyncio.Recv(ctx, make(chan int))
+		held.Err()
+		return err
+	}, asyncio.WithExceptionHandler(handler))
+	if wantErr(t, "Run", err, context.Canceled); !slices.Equal(reports, []string{"dropped"}) {
+		t.Errorf("reports %v", reports)
+	}
 }

@@ -32,6 +32,7 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	}
 	t := &startingChild{do: fn}
 	t.start(t, g, "TaskGroup.Start", opts, callerpc.Get())
+	t.abandoned = engine.CauseOf(ctx) != nil // then the wait only yields, and the task is Start's to end
 	if t.phase == phaseStarting {
 		if err := p.Wait(ctx, &t.starter, &t.task); err != nil {
 			return t.abandon(p, err)

@@ -137,6 +137,22 @@ func TestGroupStart_readyDuringCancellation_failureIsNotLost(t *testing.T) {
 	})
 }
 
+// The end of a task is that of its Start, if that is cancelled: a failure is returned once, and not by the group as well.
+func TestGroupStart_cancelledBefore_taskSaysItIsReadyAndFails_isStartsFailure(t *testing.T) {
+	stop, boom := errors.New("stop"), errors.New("boom")
+	run(t, func(ctx context.Context) error {
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			below, cancel := asyncio.WithCancel(ctx)
+			cancel(stop)
+			err := g.Start(below, func(ctx context.Context, ready func()) error { ready(); return boom })
+			if err != boom {
+				t.Errorf("Start returns %v", err)
+			}
+			return nil
+		})
+	})
+}
+
 func TestGroupStart_misuse(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var ended *asyncio.TaskGroup

@@ -30,7 +30,10 @@ func newConfig(opts []Option) config {
 }
 
 // WithDebug turns debug mode on or off: futures and callbacks remember where they
-// were made, as tasks always do. The environment variable ASYNCIO_DEBUG=1 does the same.
+// were made, as tasks always do, and the loop's end names each listener,
+// connection, file, pipe, response body, database and process that was never
+// closed or waited for, with the line that opened it, through the exception
+// handler. The environment variable ASYNCIO_DEBUG=1 does the same.
 func WithDebug(on bool) Option { return Option{func(c *config) { c.engine.Debug = on }} }
 
 // WithVirtualClock gives the loop a clock that stands still while there is

@@ -50,10 +50,11 @@ type Cmd struct {
 	// with that of Wait. Whatever it does, the process is killed after WaitDelay.
 	Cancel func() error
 
-	// WaitDelay is how long a cancelled process has to end before it is killed, and how long after the end of a
-	// cancelled process its children may keep its streams open; 0: DefaultWaitDelay. The latter also holds if the
-	// context ends when the process has ended already. If WaitDelay is set it bounds how long streams stay open after
-	// any end. Wait returns exec.ErrWaitDelay if streams are closed so after an end that came by itself.
+	// WaitDelay is how long a cancelled process has to end before it is killed; 0: DefaultWaitDelay. If it is set, it
+	// is also how long the process's children may keep its streams open after the process's end, however that came.
+	// If it is not, they may do so for ever while the context lives, and no longer when it has ended: what is in the
+	// streams then is still read. Wait returns exec.ErrWaitDelay if streams are closed so after an end that came by
+	// itself.
 	WaitDelay time.Duration
 
 	Process      *os.Process      // after Start
@@ -66,8 +67,9 @@ type Cmd struct {
 	copies    []copying
 	exit      exitWatch
 	reaper    *asyncio.Task[asyncio.None]
-	collected bool  // the process was reaped
-	waited    error // with this error
+	waitedFor func() // ends that debug mode follows the process
+	collected bool   // the process was reaped
+	waited    error  // with this error
 	outcome   error
 	tail      *tail // of standard error, for Output
 }
@@ -109,6 +111,17 @@ func (c *Cmd) fail(op string, err error) error {
 	}
 	return fmt.Errorf("aioexec: %s %s: %w", op, c.name(), err)
 }
+
+// streamDelay is how long children may keep the streams open once the process and the context have ended.
+func (c *Cmd) streamDelay() time.Duration {
+	if c.WaitDelay > 0 {
+		return c.WaitDelay
+	}
+	return restDelay
+}
+
+// restDelay is time enough to read what is in the streams already.
+const restDelay = 50 * time.Millisecond
 
 func (c *Cmd) delay() time.Duration {
 	if c.WaitDelay > 0 {

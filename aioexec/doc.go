@@ -20,7 +20,7 @@
 //
 // Children of the process may hold its streams open when it has ended. If the context ends then, a [Cmd.Group] is asked
 // to end as the process would be, and is killed after WaitDelay. Without a Group the children are left alone, and the
-// streams are closed when WaitDelay has passed since the process's end.
+// streams are closed: at once, or if WaitDelay is set when that has passed since the process's end.
 //
 // Awaiting does not own: a [Cmd.Wait] that is cancelled leaves the process alone, and any number of tasks may Wait.
 //

@@ -43,6 +43,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 		return c.fail("start", err)
 	}
 	c.Process = c.inner.Process
+	c.waitedFor = loop.Opened((*leaked)(c))
 	c.exit.watch(loop, c.inner)
 	c.beginCopies(ctx)
 	c.reaper = asyncio.Go(ctx, c.reap, asyncio.Name(fmt.Sprintf("process %d", c.Process.Pid)))

@@ -20,10 +20,18 @@ func (c *Cmd) Wait(ctx context.Context) error {
 	if c.reaper == nil {
 		return c.fail("wait for", ErrNotStarted)
 	}
+	c.waitedFor()
 	if _, err := c.reaper.Await(ctx); err != nil {
 		return c.fail("wait for", err)
 	}
 	return c.outcome
+}
+
+// leaked is a Cmd in the report of what was never closed.
+type leaked Cmd
+
+func (c *leaked) Leak() (any, string) {
+	return c, "the process of " + (*Cmd)(c).name() + " was never waited for"
 }
 
 // reap is the task that sees the process to its end. What the user has given to be called runs in tasks of its own, so
@@ -118,7 +126,7 @@ func (c *Cmd) endCopies(ctx context.Context, end *ending) {
 			c.Kill()
 			end.cancel = c.answer(ctx, asked)
 		case end.late != nil || end.cause != nil:
-			left := c.delay() - (engine.MustLoopOf("aioexec", ctx).Time() - ended)
+			left := c.streamDelay() - (engine.MustLoopOf("aioexec", ctx).Time() - ended)
 			asyncio.Timeout(ctx, left, c.awaitCopies)
 		}
 		end.copied = c.stopCopies(ctx)

@@ -67,25 +67,32 @@ func TestContext_endedWhenOnlyChildrenHoldTheStreams_theGroupIsEnded(t *testing.
 }
 
 func TestContext_endedWhenOnlyChildrenHoldTheStreams_thoseAreClosed(t *testing.T) {
-	run(t, func(ctx context.Context) error {
-		var out bytes.Buffer
-		c := aioexec.Shell("sleep 1000 & echo $!")
-		c.Stdout, c.WaitDelay = &out, 100*time.Millisecond
-		c.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // for the end of the test
-		enough := errors.New("enough")
-		owner, cancel := asyncio.WithCancel(ctx)
-		if err := c.Start(owner); err != nil {
-			return err
-		}
-		defer killGroup(c.Process.Pid)
-		for c.ProcessState == nil {
-			asyncio.Sleep(ctx, time.Millisecond)
-		}
-		cancel(enough)
-		err := c.Wait(ctx)
-		if !errors.Is(err, enough) || !errors.Is(err, exec.ErrWaitDelay) || status(t, c) != 0 || out.Len() == 0 {
-			t.Errorf("Wait = %v, %v, output %q", err, c, &out)
-		}
-		return nil
-	})
+	for _, delay := range []time.Duration{0, 100 * time.Millisecond} {
+		run(t, func(ctx context.Context) error {
+			var out bytes.Buffer
+			c := aioexec.Shell("sleep 1000 & echo $!")
+			c.Stdout, c.WaitDelay = &out, delay
+			c.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // for the end of the test
+			enough := errors.New("enough")
+			owner, cancel := asyncio.WithCancel(ctx)
+			if err := c.Start(owner); err != nil {
+				return err
+			}
+			defer killGroup(c.Process.Pid)
+			for c.ProcessState == nil {
+				asyncio.Sleep(ctx, time.Millisecond)
+			}
+			cancel(enough)
+			loop := asyncio.RunningLoop(ctx)
+			start := loop.Time()
+			err := c.Wait(ctx)
+			if took := loop.Time() - start; took >= aioexec.DefaultWaitDelay {
+				t.Errorf("with a WaitDelay of %v it took %v", delay, took) // that one is for processes
+			}
+			if !errors.Is(err, enough) || !errors.Is(err, exec.ErrWaitDelay) || status(t, c) != 0 || out.Len() == 0 {
+				t.Errorf("Wait = %v, %v, output %q", err, c, &out)
+			}
+			return nil
+		})
+	}
 }

@@ -122,7 +122,7 @@ func adopt(l *engine.Loop, o opened, appends bool) (*File, error) {
 	return f, nil
 }
 
-// closer is the end that comes with the loop's, which is nobody's mistake.
+// closer closes the file because the loop has ended.
 type closer struct{ f *File }
 
 func (c closer) Close() error {
@@ -131,6 +131,9 @@ func (c closer) Close() error {
 	}
 	return c.f.os.Close()
 }
+
+// Leak names the file in the report of what was never closed.
+func (c closer) Leak() (any, string) { return c.f, "a file (" + c.f.Name() + ") was never closed" }
 
 // Name returns the name with which the file was opened.
 func (f *File) Name() string { return f.os.Name() }

@@ -28,5 +28,5 @@ func SetThreadLimit(ctx context.Context, n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("aiofile: SetThreadLimit: the limit is %d; it must be at least 1", n))
 	}
-	sharedOf(engine.MustLoopOf("aiofile", ctx)).limit = asyncio.NewThreadLimiter(n)
+	sharedOf(engine.MustLoopOf("aiofile.SetThreadLimit", ctx)).limit = asyncio.NewThreadLimiter(n)
 }

@@ -95,13 +95,16 @@ func (p *Pipe) start(dev device) *Pipe {
 	return p
 }
 
-// loopEnd is the end that comes with the loop's, which is nobody's mistake.
+// loopEnd closes the pipe because the loop has ended.
 type loopEnd struct{ p *Pipe }
 
 func (e loopEnd) Close() error {
 	_ = e.p.Close()
 	return nil
 }
+
+// Leak names the pipe in the report of what was never closed.
+func (e loopEnd) Leak() (any, string) { return e.p, "a pipe (" + e.p.name + ") was never closed" }
 
 // Name returns the name of the file.
 func (p *Pipe) Name() string { return p.name }

@@ -55,6 +55,9 @@ func attach(ctx context.Context, f *os.File, borrowed bool) (*Pipe, error) {
 		return nil, pathError("open", f.Name(), err)
 	}
 	p := &Pipe{loop: l, name: f.Name()}
+	if borrowed {
+		l.Own(p)
+	}
 	info, err := f.Stat() // also finds out whether it is open
 	if err != nil {
 		return nil, p.fail("open", err)

@@ -60,6 +60,13 @@ func (b *body) refuse() error {
 	return errors.New("aiohttp: two reads of a response's body at once")
 }
 
+// leakedBody is a body in the report of what was never closed.
+type leakedBody body
+
+func (b *leakedBody) Leak() (any, string) {
+	return b, "the body of the response to " + b.resp.Request.Method + " " + b.resp.Request.URL.Redacted() + " was never closed"
+}
+
 func (b *body) readWithin(p []byte) (n int, err error) {
 	loop := b.c.pool.loop
 	if block := loop.CurrentContext(); block == nil || same(b.ctx, block) {

@@ -34,11 +34,12 @@ const (
 // A conn is a connection to a server or proxy, and the exchange that it is
 // used for now.
 type conn struct {
-	pool *pool
-	host *host
-	nc   net.Conn
-	raw  net.Conn             // what was dialed, under nc
-	tls  *tls.ConnectionState // nil without TLS
+	pool   *pool
+	closed func() // ends that debug mode follows the body
+	host   *host
+	nc     net.Conn
+	raw    net.Conn             // what was dialed, under nc
+	tls    *tls.ConnectionState // nil without TLS
 
 	isIdle     bool
 	idleSince  time.Duration // on the loop's clock
@@ -272,6 +273,7 @@ func (c *conn) attachBody(resp *http.Response, req *http.Request, frame framing,
 		c.pace = c.pool.t.ReadTimeout
 		b := &body{c: c, ctx: req.Context(), resp: resp, frame: frame, left: resp.ContentLength, reusable: reusable}
 		resp.Body = b
+		c.closed = c.pool.loop.Opened((*leakedBody)(b))
 		if w.gzip && strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 			decompress(resp, b)
 		}
@@ -301,6 +303,10 @@ func (c *conn) finish(reusable bool) {
 		c.limitRead(0)
 	}
 	c.exchange = exchange{}
+	if c.closed != nil {
+		c.closed()
+		c.closed = nil
+	}
 	c.pool.release(c, reusable)
 }
 

@@ -125,6 +125,7 @@ func (t *Transport) dial(ctx context.Context, c *conn, g *target) error {
 		return &Error{PhaseDial, addr, err}
 	}
 	c.raw = c.nc
+	c.pool.loop.Own(c.raw)
 	return nil
 }
 

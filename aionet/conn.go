@@ -61,7 +61,7 @@ func newConnOf(l *engine.Loop, fair *worlds.Fair, network string, s poller.Socke
 	return c, nil
 }
 
-// closer is the end that comes with the loop's, which is nobody's mistake.
+// closer closes the connection because the loop has ended.
 type closer struct{ c *Conn }
 
 func (e closer) Close() error {
@@ -70,6 +70,14 @@ func (e closer) Close() error {
 	}
 	e.c.Close()
 	return nil
+}
+
+// Leak names the connection in the report of what was never closed.
+func (e closer) Leak() (any, string) {
+	if remote := e.c.sock.RemoteAddr(); remote != nil {
+		return e.c, "a connection (" + e.c.network + " to " + addrString(remote) + ") was never closed"
+	}
+	return e.c, "a socket (" + e.c.network + " " + addrString(e.c.sock.LocalAddr()) + ") was never closed"
 }
 
 // Ready is the poller's call: what waits may try again.

@@ -114,6 +114,11 @@ func (e listenerCloser) Close() error {
 	return nil
 }
 
+// Leak names the listener in the report of what was never closed.
+func (e listenerCloser) Leak() (any, string) {
+	return e.ln, "a listener (" + e.ln.network + " " + addrString(e.ln.Addr()) + ") was never closed"
+}
+
 // Ready is the poller's call.
 func (ln *Listener) Ready(poller.Mode) { ln.acceptors.WakeAll() }
 

@@ -114,7 +114,7 @@ func NewServer(ctx context.Context, handler Handler, opts ...ServeOption) *Serve
 }
 
 func newServer(ctx context.Context, opts []ServeOption) *Server {
-	s := &Server{loop: engine.MustLoopOf("aionet", ctx), ctx: ctx, abortAfter: abortAfter, limits: defaultLimits}
+	s := &Server{loop: engine.MustLoopOf("aionet.NewServer", ctx), ctx: ctx, abortAfter: abortAfter, limits: defaultLimits}
 	s.outer, _ = ctx.Value(serverKey{}).(*Server)
 	for _, set := range opts {
 		set(s)

@@ -46,7 +46,7 @@ func NewWriter(ctx context.Context, conn io.WriteCloser, opts ...StreamOption) *
 	}
 	o := streamOptionsOf(opts)
 	w := &Writer{q: new(sendQueue), conn: conn}
-	w.q.init(engine.MustLoopOf("aionet", ctx), conn, o.low, o.high)
+	w.q.init(engine.MustLoopOf("aionet.NewWriter", ctx), conn, o.low, o.high)
 	w.q.most = o.most
 	w.watchDrop()
 	return w

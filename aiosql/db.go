@@ -67,9 +67,17 @@ func open(ctx context.Context, what string, newPool func() (*sql.DB, error), opt
 	db.held = map[asyncio.AnyTask]*holding{}
 	db.conns = asyncio.NewSemaphore(db.max)
 	db.threads = asyncio.NewThreadLimiter(db.max + 1) // one for Close
-	db.forget = engine.MustLoopOf("aiosql", ctx).AddCloser(db.pool)
+	db.forget = engine.MustLoopOf("aiosql", ctx).AddCloser(loopEnd{db})
 	return db, nil
 }
+
+// loopEnd closes the database because the loop has ended.
+type loopEnd struct{ db *DB }
+
+func (e loopEnd) Close() error { return e.db.pool.Close() }
+
+// Leak names the database in the report of what was never closed.
+func (e loopEnd) Leak() (any, string) { return e.db, "a database was never closed" }
 
 // connect makes the pool and its first connection, in a thread.
 func (db *DB) connect(ctx context.Context, newPool func() (*sql.DB, error)) error {

@@ -7,10 +7,18 @@ import (
 
 // AddCloser lets c be closed when the loop ends, the last one first, and
 // returns a function that takes it back. It is for what would otherwise
-// outlive its loop, like sockets.
+// outlive its loop, like sockets. If c is a Leaker, it should have been closed
+// before: see Opened.
 func (l *Loop) AddCloser(c io.Closer) (remove func()) {
 	l.Check("AddCloser")
 	e := l.closers.PushBack(c)
+	if leaker, ok := c.(Leaker); ok && l.Debug {
+		closed := l.Opened(leaker)
+		return func() {
+			closed()
+			l.removeCloser(e)
+		}
+	}
 	return func() { l.removeCloser(e) }
 }
 

@@ -7,6 +7,7 @@ func (l *Loop) shut() error {
 	l.root.Cancel(ErrLoopClosed)
 	l.detached.Cancel(ErrLoopClosed)
 	l.unwind()
+	l.reportLeaks()
 	l.closeAll()
 	l.unwind()
 	l.signals.clear(l)

@@ -44,8 +44,9 @@ type Loop struct {
 	top      *Scope      // that of Run's context while Run runs, or else root
 	inbox    inbox
 	closers  list.List // of io.Closer
-	signals  signals
-	fds      map[uintptr]*fdWatch
+	leaks
+	signals signals
+	fds     map[uintptr]*fdWatch
 
 	Config
 	failures failures

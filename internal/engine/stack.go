@@ -96,8 +96,10 @@ func place(pc uintptr) string {
 	if f.PC == 0 || ownFrame(f.Function) {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", f.File, f.Line)
+	return lineOf(f)
 }
+
+func lineOf(f runtime.Frame) string { return fmt.Sprintf("%s:%d", f.File, f.Line) }
 
 // Place returns the file:line of a program counter, "" if it is the library's.
 func Place(pc uintptr) string { return place(pc) }

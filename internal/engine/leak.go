@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"container/list"
+	"errors"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// In debug mode, what users open and have to close is followed: at the loop's end
+// each that was never closed is reported, with the line that opened it. Without
+// debug mode nothing is remembered, and opening costs one comparison.
+
+var errNeverClosed = errors.New("asyncio: left open until the end of the event loop")
+
+// A Leaker is a closer, or anything else, that users have to close.
+type Leaker interface {
+	// Leak returns what users know it as, and the report that it was left.
+	Leak() (thing any, report string)
+}
+
+// opened is a thing that has not been closed, with the line that opened it.
+type opened struct {
+	what Leaker
+	at   string
+}
+
+func nothing() {}
+
+// Opened notes that the user has opened something, until the function that it
+// returns is called.
+func (l *Loop) Opened(what Leaker) (closed func()) {
+	if !l.Debug {
+		return nothing
+	}
+	e := l.opened.PushBack(&opened{what, userPlace()})
+	return func() { l.opened.Remove(e) }
+}
+
+// Own notes that thing is the library's to close, as a connection of a pool is.
+func (l *Loop) Own(thing any) {
+	if l.Debug {
+		if l.owned == nil {
+			l.owned = map[any]bool{}
+		}
+		l.owned[thing] = true
+	}
+}
+
+// leaks are what debug mode remembers.
+type leaks struct {
+	opened list.List    // of *opened
+	owned  map[any]bool // that are the library's to close
+}
+
+// reportLeaks reports what was never closed, in the order of opening.
+func (l *Loop) reportLeaks() {
+	for e := l.opened.Front(); e != nil; e = e.Next() {
+		o := e.Value.(*opened)
+		if thing, report := o.what.Leak(); !l.owned[thing] {
+			l.Report(ExceptionInfo{Message: report, Err: errNeverClosed, Created: o.at})
+		}
+	}
+	l.opened.Init()
+}
+
+// userPlace returns the line of the user's code that has called the library.
+func userPlace() string {
+	pcs := make([]uintptr, 64)
+	for frames, more := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]), true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); !library(f) && !standard(f) {
+			return lineOf(f)
+		}
+	}
+	return ""
+}
+
+// library reports whether a frame is one of this library's packages, and not of a
+// test, a command or an example.
+func library(f runtime.Frame) bool {
+	name, ours := strings.CutPrefix(f.Function, module)
+	if !ours || strings.HasSuffix(f.File, "_test.go") {
+		return false
+	}
+	return name[0] == '.' || strings.HasPrefix(name, "/internal/") || strings.HasPrefix(name, "/lowlevel") || strings.HasPrefix(name, "/aio")
+}
+
+// standard reports whether a frame is of the standard library, whose files lie
+// where those of package strings do.
+func standard(f runtime.Frame) bool { return strings.HasPrefix(f.File, standardRoot) }
+
+var standardRoot = func() string {
+	pc := reflect.ValueOf(strings.Cut).Pointer()
+	file, _ := runtime.FuncForPC(pc).FileLine(pc)
+	root := strings.TrimSuffix(file, "strings/strings.go")
+	if root == "" { // -trimpath: nothing tells the files apart
+		return "\x00"
+	}
+	return root
+}()
