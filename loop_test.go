@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -407,4 +408,29 @@ func TestNewLoop_withAnUnknownPoller_isAnError(t *testing.T) {
 	if _, err := asyncio.NewLoop(asyncio.WithPoller("magic")); err == nil || !strings.Contains(err.Error(), "asyncio: new loop: ") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestLoop_sleeps_givesBackTheCoroutinesThatABurstHasLeft(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		const burst = 20_000
+		before := runtime.NumGoroutine()
+		err := asyncio.Group(ctx, func(ctx context.Context, g group) error {
+			for range burst {
+				g.Go(asyncio.Yield)
+			}
+			return nil
+		})
+		if left := runtime.NumGoroutine() - before; left < burst/2 {
+			t.Errorf("the burst has left %d coroutines: there is nothing to see", left)
+		}
+		gone := make(chan int)
+		go func() {
+			for runtime.NumGoroutine()-before > 200 {
+				time.Sleep(time.Millisecond) // the loop is not to be woken
+			}
+			close(gone)
+		}()
+		asyncio.Recv(ctx, gone)
+		return err
+	}, asyncio.WithWatchdog(0))
 }

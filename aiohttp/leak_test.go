@@ -2,8 +2,12 @@ package aiohttp
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -68,4 +72,46 @@ func TestDebug_whatWasNeverClosed_isNamedWithItsLine(t *testing.T) {
 		}
 	}
 	os.Remove(name)
+}
+
+// What is merely open can wake nobody: a listener and a connection on which nobody waits, a file, a pool.
+func TestRun_deadlockWithEverythingOpen_isReturned(t *testing.T) {
+	s := newCounting(t, hello)
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		ln, err := aionet.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		c, err := aionet.Dial(ctx, "tcp", ln.Addr().String())
+		if err != nil {
+			return err
+		}
+		udp, err := aionet.ListenPacket(ctx, "udp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		f, err := aiofile.Create(ctx, filepath.Join(t.TempDir(), "file"))
+		if err != nil {
+			return err
+		}
+		resp, err := Get(ctx, s.URL+"/pool")
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			return err
+		}
+		resp.Body.Close()
+		if out, err := aioexec.Command("true").Output(ctx); err != nil {
+			return fmt.Errorf("%q, %w", out, err)
+		}
+		var never asyncio.Event
+		err = never.Wait(ctx)
+		runtime.KeepAlive([]any{ln, c, udp, f})
+		return err
+	})
+	var deadlock *asyncio.DeadlockError
+	if !errors.As(err, &deadlock) || len(deadlock.Tasks) != 1 || !strings.Contains(deadlock.Tasks[0], "main waits for an Event (at ") {
+		t.Errorf("Run = %v", err)
+	}
 }

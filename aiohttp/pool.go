@@ -55,6 +55,7 @@ type pool struct {
 func newPool(t *Transport, loop *engine.Loop) *pool {
 	p := &pool{t: t, loop: loop, hosts: map[hostKey]*host{}, conns: map[*conn]uint64{}}
 	p.expiry.Init(loop, p.expire)
+	p.expiry.Housekeeping()
 	return p
 }
 

@@ -11,6 +11,7 @@ type Alarm struct {
 	place  int32 // in the heap, from 1 on; 0 when not armed
 	atOnce bool
 	queued bool // due, and in the ready queue
+	keeper bool // see Housekeeping
 }
 
 // Alarmed is the owner of an Alarm.
@@ -24,6 +25,11 @@ func (a *Alarm) Init(owner Alarmed) { *a = Alarm{owner: owner} }
 // InitAtOnce is Init for an owner that only makes tasks ready, which then are in
 // the ready queue where the alarm would be.
 func (a *Alarm) InitAtOnce(owner Alarmed) { *a = Alarm{owner: owner, atOnce: true} }
+
+// Housekeeping says that the alarm, which is not armed yet, wakes no task of the
+// user's: it ends an idle connection, say. A loop that has nothing else to wait
+// for is in a deadlock.
+func (a *Alarm) Housekeeping() { a.keeper = true }
 
 // Arm arms a to fire when the loop's clock reaches when, whether it was armed or
 // not.

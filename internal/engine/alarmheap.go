@@ -10,7 +10,11 @@ import "time"
 type alarmHeap struct {
 	entries []alarmEntry
 	seq     uint64
+	keepers int // of the entries; see Alarm.Housekeeping
 }
+
+// wakers returns how many alarms may wake a task.
+func (h *alarmHeap) wakers() int { return len(h.entries) - h.keepers }
 
 type alarmEntry struct {
 	when time.Duration
@@ -26,6 +30,9 @@ func (h *alarmHeap) arm(a *Alarm) {
 	h.seq++
 	e := alarmEntry{a.when, h.seq, a}
 	if a.place == 0 {
+		if a.keeper {
+			h.keepers++
+		}
 		h.entries = append(h.entries, e)
 		h.up(len(h.entries)-1, e)
 		return
@@ -37,6 +44,9 @@ func (h *alarmHeap) arm(a *Alarm) {
 func (h *alarmHeap) disarm(a *Alarm) {
 	i := int(a.place) - 1
 	a.place = 0
+	if a.keeper {
+		h.keepers--
+	}
 	last := len(h.entries) - 1
 	e := h.entries[last]
 	h.entries[last] = alarmEntry{}

@@ -12,11 +12,17 @@ func (l *Loop) sleep(patient bool) bool {
 	for l.ready.n == 0 && !l.stopping {
 		wait := time.Duration(-1)
 		switch {
-		case len(l.alarms.entries) > 0:
+		case l.alarms.wakers() > 0:
 			wait = l.untilAlarm()
 		case l.willHear():
+			if len(l.alarms.entries) > 0 {
+				wait = l.untilAlarm()
+			}
 		case patient && !l.ending && l.mayHear():
 			wait = l.suspect()
+			if len(l.alarms.entries) > 0 {
+				wait = sooner(wait, l.untilAlarm())
+			}
 		default:
 			return false
 		}

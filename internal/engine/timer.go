@@ -22,6 +22,9 @@ func (t *Timer) InitAt(l *Loop, fn func(), origin uintptr) {
 	}
 }
 
+// Housekeeping is that of the alarm.
+func (t *Timer) Housekeeping() { t.alarm.Housekeeping() }
+
 // Loop returns the loop; nil before Init.
 func (t *Timer) Loop() *Loop { return t.loop }
 
