@@ -87,6 +87,7 @@ func (s *Server) note(kind noteKind, about net.Addr, err error) {
 		s.notes.remove = s.loop.AddCloser(notesCloser{s})
 	}
 	t.timer.Init(s.loop, func() { s.sayCounted(kind) })
+	t.timer.Housekeeping()
 	t.timer.Reset(t.until - now)
 }
 
