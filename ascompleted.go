@@ -50,11 +50,13 @@ type completions[A AnyFuture] struct {
 func (c *completions[A]) each(yield func(A, error) bool) {
 	var none A
 	p, ctx, leave, err := engine.Both(c.ctx)
-	if err == nil {
-		defer leave()
-		err = c.enter(p)
-	}
 	if err != nil {
+		yield(none, engine.AtOnce(err))
+		return
+	}
+	defer leave()
+	p.Step()
+	if err = c.enter(p); err != nil {
 		yield(none, err)
 		return
 	}
@@ -64,6 +66,7 @@ func (c *completions[A]) each(yield func(A, error) bool) {
 			if !yield(c.take(), nil) {
 				return
 			}
+			p.Step()
 			continue
 		}
 		err := p.Wait(ctx, &c.queue, c)

@@ -62,7 +62,7 @@ func NewBarrier(parties int) *Barrier {
 // cause; the task does not count any more, and another one may take its place.
 // On an error the index is -1.
 func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
-	p, err := b.home.Running(ctx)
+	p, err := b.home.Step(ctx)
 	if err != nil {
 		return -1, err
 	}

@@ -24,7 +24,7 @@ import (
 // nothing: a value that came at the very moment is returned instead. No
 // goroutine is left behind.
 func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return v, false, err
 	}
@@ -64,7 +64,7 @@ func recv[T any](ctx context.Context, p *engine.Parking, ch <-chan T) (v T, ok b
 // if it was taken at the very moment, Send returns nil. No goroutine is left
 // behind.
 func Send[T any](ctx context.Context, ch chan<- T, v T) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

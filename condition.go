@@ -73,7 +73,7 @@ func (c *Condition) Do(ctx context.Context, fn func() error) error { return c.mu
 // [Condition.WaitFor] does. Under a context that is done Wait yields once and
 // returns the cause; the lock is not released.
 func (c *Condition) Wait(ctx context.Context) error {
-	p, err := c.home.Running(ctx)
+	p, err := c.home.Step(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,6 +126,9 @@ func (c *Condition) waitForeign(ctx context.Context, p *engine.Parking) error {
 func (c *Condition) WaitFor(ctx context.Context, pred func() bool) error {
 	if pred == nil {
 		panic("asyncio: Condition.WaitFor: nil function")
+	}
+	if _, err := c.home.Step(ctx); err != nil {
+		return err
 	}
 	for !pred() {
 		if err := c.Wait(ctx); err != nil {

@@ -155,7 +155,7 @@ func CallOn[T any](ctx context.Context, other *Loop, fn Coroutine[T]) (T, error)
 	if other == nil || fn == nil {
 		panic("asyncio: CallOn: nil Loop or function")
 	}
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return zero, err
 	}

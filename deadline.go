@@ -23,7 +23,7 @@ func TimeoutScope(ctx context.Context, d time.Duration, fn func(ctx context.Cont
 	if fn == nil {
 		panic("asyncio: TimeoutScope: nil function")
 	}
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

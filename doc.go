@@ -22,6 +22,21 @@
 // own coroutine only. That is how a connection of package aionet can be a plain
 // net.Conn, and bufio, encoding/json or crypto/tls run on it unchanged.
 //
+// # Nobody is kept out
+//
+// A call that waits if need be may turn out not to have to: the queue has an
+// item, the lock is open, the future is done. A loop of such calls lets the
+// others in all the same. A turn has a budget of 128 steps; a call that may wait
+// takes one step, whether it waits or not, succeeds or fails, and the call that
+// finds none left lets everybody who is ready have a turn first, and timers and
+// events, too. It looks at its context and at what it waits for after that, so
+// nothing that was granted is lost. A task that really waits has a full budget
+// when it goes on. docs/01-model.md has the table of what counts how much.
+//
+// So assume that a call with a ctx may let others run, although it has nothing to
+// wait for. What never does: TryAcquire, TryPut and TryGet, Release, Set, Notify,
+// CreateTask, and all else that is given no context and returns no error of a wait.
+//
 // # Contexts are scopes
 //
 // [CreateTask], [Timeout], [Group] and [Shield] each hand on a context of their

@@ -36,10 +36,16 @@ func (e *Event) IsSet() bool { return e.set }
 // If ctx ends first, Wait returns its cause.
 func (e *Event) Wait(ctx context.Context) error {
 	if e.set {
-		return nil
+		if t := engine.Live(ctx); t != nil && t.Scope.Loop() == e.home.Loop() {
+			return nil
+		}
 	}
-	p, err := e.home.Running(ctx)
-	if err != nil {
+	return e.wait(ctx)
+}
+
+func (e *Event) wait(ctx context.Context) error {
+	p, err := e.home.Step(ctx)
+	if err != nil || e.set {
 		return err
 	}
 	return p.Wait(ctx, &e.queue, waitEvent)

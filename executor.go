@@ -47,7 +47,7 @@ func (c *threadCalls) end() {
 // If ctx ends first, ShutdownThreads says how many calls have not ended, and
 // wraps the cause. They run on, and new ones stay refused.
 func (l *Loop) ShutdownThreads(ctx context.Context) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

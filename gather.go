@@ -75,7 +75,7 @@ func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T], origin
 //go:noinline
 func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]B, error) {
 	if limit < 1 {
-		return nil, fmt.Errorf("asyncio: Map: the limit is %d; it must be at least 1", limit)
+		return nil, engine.AtOnce(fmt.Errorf("asyncio: Map: the limit is %d; it must be at least 1", limit))
 	}
 	origin := callerpc.Get()
 	var tasks []*Task[B]

@@ -48,7 +48,7 @@ func Group(ctx context.Context, fn func(ctx context.Context, g *TaskGroup) error
 }
 
 func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup) error) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

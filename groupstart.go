@@ -26,7 +26,7 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	if fn == nil {
 		panic("asyncio: TaskGroup.Start: nil function")
 	}
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return fmt.Errorf("asyncio: TaskGroup.Start: %w", err)
 	}

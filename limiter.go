@@ -47,7 +47,7 @@ func (m *Limiter) Acquire(ctx context.Context) error { return m.AcquireN(ctx, 1)
 // taken. If its turn would come only after ctx's deadline, it does not wait for
 // that, but returns an error that is a [context.DeadlineExceeded].
 func (m *Limiter) AcquireN(ctx context.Context, n int) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err == nil {
 		err = m.bind(p.Loop())
 	}

@@ -2,6 +2,7 @@ package asyncio
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
 )
@@ -32,7 +33,7 @@ func (k *Lock) Acquire(ctx context.Context) error {
 }
 
 func (k *Lock) acquire(ctx context.Context) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,10 @@ func (k *Lock) acquire(ctx context.Context) error {
 // TryAcquire takes the lock if it is open, and reports whether it did.
 func (k *Lock) TryAcquire(ctx context.Context) bool {
 	p, err := engine.Running(ctx)
-	if err != nil || k.owner != nil {
+	if err != nil {
+		panic(fmt.Sprintf("asyncio: Lock.TryAcquire: %v", err))
+	}
+	if k.owner != nil {
 		return false
 	}
 	k.owner = p.Task()

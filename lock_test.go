@@ -257,9 +257,7 @@ func TestLock_onAForeignGoroutine_isRefused(t *testing.T) {
 			if err := lock.Acquire(ctx); !errors.Is(err, asyncio.ErrWrongGoroutine) {
 				t.Errorf("Acquire returned %v", err)
 			}
-			if lock.TryAcquire(ctx) {
-				t.Error("TryAcquire succeeded")
-			}
+			mustPanic(t, "Lock.TryAcquire: asyncio: called from a goroutine that is not the event loop's", func() { lock.TryAcquire(ctx) })
 		})
 		elsewhere(func() {
 			run(t, func(ctx context.Context) error {

@@ -75,7 +75,7 @@ func (q *queue[T]) init(call string, limit int) {
 // If ctx is done or ends first, Put returns its cause; if the queue is or gets
 // shut down, [ErrQueueShutDown]. Then v is not added.
 func (q *queue[T]) Put(ctx context.Context, v T) error {
-	switch p, err := q.home.Running(ctx); {
+	switch p, err := q.home.Step(ctx); {
 	case err != nil:
 		return err
 	case !q.Full() && !q.down && engine.CauseOf(ctx) == nil:
@@ -114,7 +114,7 @@ func (q *queue[T]) TryPut(v T) error {
 // and is or gets shut down, [ErrQueueShutDown]. Then it removes none.
 func (q *queue[T]) Get(ctx context.Context) (T, error) {
 	var zero T
-	switch p, err := q.home.Running(ctx); {
+	switch p, err := q.home.Step(ctx); {
 	case err != nil:
 		return zero, err
 	case q.free > 0 && engine.CauseOf(ctx) == nil:
@@ -227,11 +227,8 @@ func (q *queue[T]) done(n int) {
 //
 // If ctx ends first, Join returns its cause.
 func (q *queue[T]) Join(ctx context.Context) error {
-	if q.open == 0 {
-		return nil
-	}
-	p, err := q.home.Running(ctx)
-	if err != nil {
+	p, err := q.home.Step(ctx)
+	if err != nil || q.open == 0 {
 		return err
 	}
 	return p.Wait(ctx, &q.idle, workOf(q.kind))

@@ -38,7 +38,7 @@ func (s *Semaphore) Acquire(ctx context.Context) error {
 }
 
 func (s *Semaphore) acquire(ctx context.Context) error {
-	p, err := s.home.Running(ctx)
+	p, err := s.home.Step(ctx)
 	if err != nil {
 		return err
 	}

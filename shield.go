@@ -13,7 +13,7 @@ import (
 //
 // Only the end of the loop ends what is shielded.
 func Shield(ctx context.Context, fn func(ctx context.Context) error) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func Shield(ctx context.Context, fn func(ctx context.Context) error) error {
 // what takes no context, like a net.Conn, obeys ctx, too. ctx is one of the
 // running task's, such as that of an http.Request, or derived from one.
 func Enter(ctx context.Context, fn func() error) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

@@ -57,11 +57,12 @@ func (l *Loop) RemoveSignalHandler(sig os.Signal) bool {
 // error, and a nil signal.
 func Signals(ctx context.Context, sigs ...os.Signal) iter.Seq2[os.Signal, error] {
 	return func(yield func(os.Signal, error) bool) {
-		inner, err := engine.LoopOf(ctx)
+		p, err := engine.Step(ctx)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
+		inner := p.Loop()
 		l := face(inner)
 		var queue Queue[os.Signal]
 		for _, sig := range sigs {

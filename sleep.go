@@ -18,7 +18,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 	p, err := engine.Running(ctx)
 	if err != nil {
-		return err
+		return engine.AtOnce(err)
 	}
 	p.Arm(engine.AddTime(p.Loop().Time(), d))
 	err = p.Wait(ctx, nil, engine.TheAlarm)
@@ -32,7 +32,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 func Yield(ctx context.Context) error {
 	p, err := engine.Running(ctx)
 	if err != nil {
-		return err
+		return engine.AtOnce(err)
 	}
 	if p.Requeue() { // and not Parking.Yield: a frame less
 		p.Suspend()

@@ -37,7 +37,7 @@ func ToThread[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 // ToThreadIn is [ToThread] with a limit of its own; nil is the loop's.
 func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, error)) (T, error) {
 	var zero T
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return zero, err
 	}

@@ -95,7 +95,7 @@ func (s *Submission[T]) end(v T, err error) {
 func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 	var zero T
 	if s.loop.On() {
-		return zero, fmt.Errorf("asyncio: Submission.Wait: called on the event loop, which it would block; use Await")
+		return zero, engine.AtOnce(fmt.Errorf("asyncio: Submission.Wait: called on the event loop, which it would block; use Await"))
 	}
 	select {
 	case <-s.done:
@@ -120,7 +120,7 @@ func (s *Submission[T]) Wait(ctx context.Context) (T, error) {
 // If ctx ends first, Await returns its cause; the task goes on, and its result
 // is there for others. Cancel is what ends the task.
 func (s *Submission[T]) Await(ctx context.Context) (T, error) {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err == nil {
 		err = s.await(ctx, p)
 	}

@@ -23,7 +23,7 @@ func Timeout(ctx context.Context, d time.Duration, fn func(ctx context.Context) 
 	if fn == nil {
 		panic("asyncio: Timeout: nil function")
 	}
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func outcome(s *engine.Scope, err error) error {
 
 // TimeoutAt is [Timeout] with a wall-clock time, read on the loop's clock.
 func TimeoutAt(ctx context.Context, at time.Time, fn func(ctx context.Context) error) error {
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ const (
 // allocations, and leaves nothing behind on those that are still pending.
 func Wait[A AnyFuture](ctx context.Context, when ReturnWhen, futures ...A) (done, pending []A, err error) {
 	mustFutures("Wait", futures)
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

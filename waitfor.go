@@ -47,7 +47,7 @@ func WaitForTask[T any](ctx context.Context, d time.Duration, aw Awaitable[T]) (
 	if aw == nil {
 		panic("asyncio: WaitForTask: the task or future is nil")
 	}
-	p, err := engine.Running(ctx)
+	p, err := engine.Step(ctx)
 	if err != nil {
 		return v, err
 	}

@@ -14,6 +14,8 @@
 //     the only code that switches, looks at cancellation and knows what a task
 //     waits for. A [WaitQueue] is a line of parked tasks, on which every lock,
 //     queue and socket stands.
+//   - A turn has a budget (fair.go): what waits only if need be begins with [Step],
+//     so that it cannot keep the others out for ever.
 //   - A [Scope] is what is cancelled as a whole (scope.go); a [Ctx] is the same
 //     thing as a context, which is all that users see of it (ctx.go).
 //   - A [Future] is a result to come without its type, which the face adds.

@@ -5,9 +5,11 @@ package engine
 func (t *Task) startNow(l *Loop) {
 	switch creator := l.current; {
 	case creator != nil && creator.at != nil:
+		spent := l.spent
 		l.runNext(creator)
 		l.runNext(t)
 		creator.at.worker().Suspend()
+		l.spent = spent // nobody else has had a turn
 	case l.calling:
 		t.startFromCallback(l)
 	default: // the loop does not run, or runs nothing of the user's
@@ -25,6 +27,7 @@ func (l *Loop) runNext(t *Task) {
 func (t *Task) startFromCallback(l *Loop) {
 	turn, single := l.turn, l.single
 	l.turn, l.single, l.calling = 0, true, false
+	l.spent = 0
 	t.run(l)
 	for l.turn > 0 {
 		l.next().run(l)

@@ -144,14 +144,20 @@ func (f *Future) Awaiting(ctx context.Context, l *Loop) (*Parking, error) {
 		l.Check("Future.Await")
 	}
 	if f.state != Pending && l.On() {
+		if t := l.current; t != nil {
+			t.at.Step()
+		}
 		return nil, nil
 	}
-	p, err := Running(ctx)
+	p, err := Running(ctx) // and not Step: it is known that this one waits
 	if err == nil && p.Loop() != l {
 		err = ErrOtherLoop
 	}
 	if err == nil && p.task == l.current && f == &p.task.Future {
 		err = errors.New("asyncio: Task.Await: a task cannot await itself")
+	}
+	if err != nil {
+		err = AtOnce(err)
 	}
 	return p, err
 }

@@ -14,10 +14,16 @@ type Home struct{ loop *Loop }
 // Loop returns the loop, nil if the primitive has not been used.
 func (h *Home) Loop() *Loop { return h.loop }
 
-// Running is the function Running for a primitive that may belong to another loop.
-func (h *Home) Running(ctx context.Context) (*Parking, error) {
+// Step is the function Step for a primitive that may belong to another loop.
+func (h *Home) Step(ctx context.Context) (*Parking, error) {
 	p, err := Running(ctx)
-	if err == nil && h.loop != p.Loop() {
+	if err != nil {
+		return nil, AtOnce(err)
+	}
+	if p.Spend(1, 0) {
+		p.LetOthers()
+	}
+	if h.loop != p.Loop() {
 		err = h.Move(p.Loop())
 	}
 	return p, err

@@ -21,6 +21,7 @@ type Loop struct {
 	single    bool  // turns do not run on into one another
 	stopping  bool  // the run ends with this turn
 	sincePoll int   // steps since the system was asked for events
+	spent     int   // of the turn's budget; see fair.go
 	current   *Task // the task that runs; nil in callbacks
 	calling   bool  // a callback runs
 	g         uintptr

@@ -44,7 +44,7 @@ func Here() *Loop {
 // NotNested returns an error if the caller is on a running loop.
 func NotNested(call string) error {
 	if Here() != nil {
-		return fmt.Errorf("asyncio: %s: called on a running event loop; await main there instead", call)
+		return AtOnce(fmt.Errorf("asyncio: %s: called on a running event loop; await main there instead", call))
 	}
 	return nil
 }

@@ -74,10 +74,14 @@ func Running(ctx context.Context) (*Parking, error) {
 
 // Live returns the task that runs the caller, if ctx is a scope of that task
 // which has not ended; else nil, and Running says why. It is the short way for
-// what need not wait.
+// what need not wait, and takes a step of the turn: nil also means that there is
+// none left.
 func Live(ctx context.Context) *Task {
 	if c, ok := ctx.(*Ctx); ok && c.loop.On() && c.task == c.loop.current && c.ext.Load() == nil {
-		return c.task
+		if l := c.loop; l.spent < TurnSteps {
+			l.spent++
+			return c.task
+		}
 	}
 	return nil
 }
@@ -103,6 +107,7 @@ func (p *Parking) Wait(ctx context.Context, q *WaitQueue, what Waitable) error {
 func (p *Parking) enter(ctx context.Context, q *WaitQueue) (*Scope, error) {
 	l := p.Loop()
 	if q != nil && q.head != nil && q.head.Loop() != l {
+		p.Step()
 		return nil, ErrOtherLoop
 	}
 	c, ours := ctx.(*Ctx)

@@ -16,6 +16,7 @@ import (
 func (l *Loop) next() runnable {
 	l.turn--
 	l.sincePoll++
+	l.spent = 0
 	l.step()
 	return l.ready.pop()
 }

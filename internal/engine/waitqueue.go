@@ -29,7 +29,7 @@ type WaitQueue struct {
 func (q *WaitQueue) Wait(ctx context.Context, what Waitable) error {
 	p, err := Running(ctx)
 	if err != nil {
-		return err
+		return AtOnce(err)
 	}
 	return p.Wait(ctx, q, what)
 }
@@ -39,7 +39,7 @@ func (q *WaitQueue) Wait(ctx context.Context, what Waitable) error {
 func (q *WaitQueue) WaitIO(ctx context.Context, what Waitable) error {
 	p, err := Running(ctx)
 	if err != nil {
-		return err
+		return AtOnce(err)
 	}
 	l := p.Loop()
 	l.outside++
