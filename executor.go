@@ -20,16 +20,19 @@ var ErrThreadsShutDown = errors.New("asyncio: ToThread: Loop.ShutdownThreads was
 // hand. Limits on how many calls run at once hold as without it.
 //
 // If start panics, so does ToThread. Work that is never run leaves its caller
-// waiting, until that is cancelled, and its permit taken.
+// waiting, until that is cancelled, and counts as abandoned from then on.
 func WithExecutor(start func(work func())) Option {
 	return Option{func(c *config) { c.execute = start }}
 }
 
 // threadCalls are the calls of ToThread that wait for a permit or run.
 type threadCalls struct {
-	n       int
-	refused bool // by ShutdownThreads
-	idle    engine.WaitQueue
+	n         int
+	running   int              // of these, the abandoned ones included
+	abandoned []*AbandonedCall // the oldest first
+	warned    bool             // that there are many
+	refused   bool             // by ShutdownThreads
+	idle      engine.WaitQueue
 }
 
 func (c *threadCalls) end() {
@@ -67,14 +70,14 @@ func (l *Loop) ShutdownThreads(ctx context.Context) error {
 var waitThreads engine.Waitable = engine.Named("the calls of ToThread to end")
 
 // submit lets the executor run fn.
-func (c *threadCall[T]) submit(execute func(work func()), fn func() (T, error)) {
+func (c *threadCall[T]) submit(execute func(work func()), t *engine.Task, fn func() (T, error)) {
 	var begun atomic.Bool
 	taken := false
 	defer func() {
 		switch {
 		case taken:
 		case begun.Swap(true): // start has panicked, but the call is under way
-			c.abandon()
+			c.abandon(t)
 		default: // and will never be
 			c.done()
 		}

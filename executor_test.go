@@ -69,7 +69,7 @@ func TestWithExecutor_runsTheCallsOfToThread(t *testing.T) {
 	}, asyncio.WithExecutor(nil))
 }
 
-func TestWithExecutor_theLimitHolds_andCancelledCallsKeepTheirPermits(t *testing.T) {
+func TestWithExecutor_theLimitHolds_andCancelledCallsGiveTheirPermitsBack(t *testing.T) {
 	var hand byHand
 	run(t, func(ctx context.Context) error {
 		first, second, third := asyncio.CreateTask(ctx, call(1)), asyncio.CreateTask(ctx, call(2)), asyncio.CreateTask(ctx, call(3))
@@ -79,15 +79,14 @@ func TestWithExecutor_theLimitHolds_andCancelledCallsKeepTheirPermits(t *testing
 		}
 		first.Cancel()
 		asyncio.Sleep(ctx, 0)
-		if len(hand.works) != 2 || !first.Done() {
+		asyncio.Sleep(ctx, 0)
+		if len(hand.works) != 3 || !first.Done() {
 			t.Errorf("after a cancellation: %d calls", len(hand.works))
 		}
 		hand.runAll()
 		if v, err := second.Await(ctx); v != 2 || err != nil {
 			t.Errorf("got %d, %v", v, err)
 		}
-		until(ctx, func() bool { return len(hand.works) == 1 })
-		hand.runAll()
 		if v, err := third.Await(ctx); v != 3 || err != nil {
 			t.Errorf("got %d, %v", v, err)
 		}
@@ -156,20 +155,21 @@ func TestShutdownThreads_waitsForAllThatWereMade_andRefusesNewOnes(t *testing.T)
 	var hand byHand
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		abandoned, awaited, queued := asyncio.CreateTask(ctx, call(1)), asyncio.CreateTask(ctx, call(2)), asyncio.CreateTask(ctx, call(3))
+		abandoned, awaited, next, queued := asyncio.CreateTask(ctx, call(1)), asyncio.CreateTask(ctx, call(2)), asyncio.CreateTask(ctx, call(3)), asyncio.CreateTask(ctx, call(4))
 		asyncio.Yield(ctx)
 		abandoned.Cancel()
 		shut := asyncio.Go(ctx, loop.ShutdownThreads)
 		asyncio.Yield(ctx)
-		if _, err := call(4)(ctx); err != asyncio.ErrThreadsShutDown {
+		if _, err := call(5)(ctx); err != asyncio.ErrThreadsShutDown {
 			t.Errorf("a new call: %v", err)
 		}
 		done, cancel := asyncio.WithCancel(ctx)
 		cancel(nil)
-		if _, err := call(4)(done); err != context.Canceled {
+		if _, err := call(5)(done); err != context.Canceled {
 			t.Errorf("under a done context: %v", err)
 		}
-		for _, left := range []int{2, 1} { // the third had no permit yet
+		asyncio.Yield(ctx)
+		for _, left := range []int{3, 1} { // the fourth had no permit yet
 			if shut.Done() || len(hand.works) != left {
 				t.Errorf("before the calls have ended: %v, %d calls", shut, len(hand.works))
 			}
@@ -179,7 +179,7 @@ func TestShutdownThreads_waitsForAllThatWereMade_andRefusesNewOnes(t *testing.T)
 		if _, err := shut.Await(ctx); err != nil {
 			t.Error(err)
 		}
-		for v, task := range map[int]*asyncio.Task[int]{2: awaited, 3: queued} {
+		for v, task := range map[int]*asyncio.Task[int]{2: awaited, 3: next, 4: queued} {
 			if got, err := task.Await(ctx); got != v || err != nil {
 				t.Errorf("a call that had been made: %d, %v", got, err)
 			}

@@ -20,11 +20,12 @@ import (
 // deadlock: it is reported once, after a second, through the exception handler,
 // and the loop goes on waiting.
 type Loop struct {
-	loop    *engine.Loop
-	limiter *ThreadLimiter
-	calls   threadCalls
-	factory TaskFactory
-	execute func(work func())
+	loop      *engine.Loop
+	limiter   *ThreadLimiter
+	threadCap int
+	calls     threadCalls
+	factory   TaskFactory
+	execute   func(work func())
 }
 
 // NewLoop returns a loop that does not run yet, for tests that step it with
@@ -40,13 +41,12 @@ func NewLoop(opts ...Option) (*Loop, error) {
 
 func newLoop(opts []Option) (*Loop, error) {
 	c := newConfig(opts)
-	inner, err := engine.New(c.engine)
-	if err != nil {
+	l := &Loop{limiter: NewThreadLimiter(c.maxThreads), threadCap: c.threads(), factory: c.factory, execute: c.execute}
+	var err error
+	if l.loop, err = engine.New(c.engine); err != nil {
 		return nil, err
 	}
-	l := &Loop{loop: inner, factory: c.factory, execute: c.execute}
-	l.limiter = NewThreadLimiter(c.maxThreads)
-	inner.Face = l
+	l.loop.Face = l
 	return l, nil
 }
 

@@ -15,6 +15,7 @@ type Option struct{ set func(*config) }
 type config struct {
 	engine     engine.Config
 	maxThreads int
+	threadCap  int // 0: the default
 	factory    TaskFactory
 	execute    func(work func())
 }

@@ -28,8 +28,10 @@ func NewThreadLimiter(n int) *ThreadLimiter {
 // [*PanicError].
 //
 // If ctx ends first, ToThread returns its cause at once; fn runs to its end
-// (nothing can stop it) and its result is dropped. Where fn itself obeys ctx
-// and has to be waited for, call ToThread under [Shield].
+// (nothing can stop it) and its result is dropped. It is abandoned then: others
+// may run in its place, but [Loop.Threads] counts and names it, and with too many
+// of them ToThread returns [ErrTooManyThreads]. Where fn itself obeys ctx and has
+// to be waited for, call ToThread under [Shield].
 func ToThread[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 	return ToThreadIn(ctx, nil, fn)
 }
@@ -54,16 +56,22 @@ func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, 
 		f.calls.end()
 		return zero, err
 	}
+	if err := f.full(); err != nil {
+		limit.free.Release()
+		f.calls.end()
+		return zero, err
+	}
 	c := &threadCall[T]{loop: l, limit: limit}
+	f.calls.running++
 	l.BeginThread()
 	l.HandOver()
 	if f.execute == nil {
 		go c.run(fn)
 	} else {
-		c.submit(f.execute, fn)
+		c.submit(f.execute, p.Task(), fn)
 	}
 	if err := p.Wait(ctx, &c.waiter, waitThread); err != nil {
-		c.abandon()
+		c.abandon(p.Task())
 		return zero, err
 	}
 	return c.value, c.err
@@ -78,7 +86,7 @@ type threadCall[T any] struct {
 	value     T
 	err       error
 	ended     bool
-	abandoned bool
+	abandoned *AbandonedCall // nil: it was not
 }
 
 // run calls fn. It is on the goroutine that was made for it, or an executor's.
@@ -93,11 +101,13 @@ func (c *threadCall[T]) run(fn func() (T, error)) {
 	c.value, c.err = fn()
 }
 
-// abandon notes that nobody waits any more. The call keeps its permit until it
-// ends, but a virtual clock does not wait for it.
-func (c *threadCall[T]) abandon() {
+// abandon notes that its task, t, does not wait any more. The call may go on for
+// ever: so it gives its permit back now, and a virtual clock does not wait for
+// it.
+func (c *threadCall[T]) abandon(t *engine.Task) {
 	if !c.ended {
-		c.abandoned = true
+		c.abandoned = face(c.loop).abandon(t)
+		c.limit.free.Release()
 		c.loop.EndThread()
 		c.loop.BeginOutside()
 	}
@@ -106,13 +116,16 @@ func (c *threadCall[T]) abandon() {
 // done takes the result in on the loop.
 func (c *threadCall[T]) done() {
 	c.ended = true
-	if c.abandoned {
+	calls := &face(c.loop).calls
+	if c.abandoned != nil {
+		calls.returned(c.abandoned)
 		c.loop.EndOutside()
 	} else {
+		c.limit.free.Release()
 		c.loop.EndThread()
 	}
-	c.limit.free.Release()
-	face(c.loop).calls.end()
+	calls.running--
+	calls.end()
 	taken := c.waiter.Wake(1) == 1
 	if p, ok := c.err.(*PanicError); ok && !taken {
 		c.loop.Report(engine.ExceptionInfo{Message: "a call in a thread panicked after its task had been cancelled", Err: p})

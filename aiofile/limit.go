@@ -23,7 +23,7 @@ func sharedOf(l *engine.Loop) *shared {
 }
 
 // SetThreadLimit sets how many calls on files the running loop has in threads at once, 32 at first. Calls that wait
-// for a thread already, or are in one, are not counted. It panics if n < 1, or if it is not called on the loop.
+// for a thread already, or are in one, are not counted, nor those that were abandoned (see asyncio.ToThread). It panics if n < 1, or if it is not called on the loop.
 func SetThreadLimit(ctx context.Context, n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("aiofile: SetThreadLimit: the limit is %d; it must be at least 1", n))
