@@ -169,7 +169,6 @@ func (c *Conn) wait(ctx context.Context, m poller.Mode, q *engine.WaitQueue, wha
 	err := c.sock.Arm(m)
 	if err == nil {
 		err = q.WaitIO(ctx, what)
-		c.fair.Waited()
 	}
 	return err
 }

@@ -193,7 +193,6 @@ func (ln *Listener) waitAccept(ctx context.Context) error {
 	err := ln.sock.Arm(poller.Read)
 	if err == nil {
 		err = ln.acceptors.WaitIO(ctx, ln)
-		ln.fair.Waited()
 	}
 	return ln.fail("accept", err)
 }

@@ -421,7 +421,6 @@ func (q *sendQueue) waitForRoom(ctx context.Context) error {
 			return nil
 		}
 		err = q.waiting.Wait(ctx, q)
-		q.fair.Waited()
 		if err != nil {
 			return err
 		}

@@ -71,6 +71,12 @@ func (p *Parking) Spend(steps, bytes int) (exhausted bool) {
 	return l.spent > TurnSteps
 }
 
+// Moved counts bytes that were moved, by a task or by anything else on the loop.
+func (l *Loop) Moved(bytes int) { l.spent += bytes / stepBytes }
+
+// CurrentParking returns that of the task that runs, which is the caller.
+func (l *Loop) CurrentParking() *Parking { return l.current.at }
+
 // LetOthers lets everybody who is ready run, and sees to it that timers and the
 // system are looked at soon. Cancellation does not reach it.
 func (p *Parking) LetOthers() {
