@@ -69,6 +69,7 @@ func (c *completions[A]) each(yield func(A, error) bool) {
 			p.Step()
 			continue
 		}
+		p.BehindAll()
 		err := p.Wait(ctx, &c.queue, c)
 		if err != nil && c.given == len(c.ended) {
 			yield(none, err)
@@ -139,4 +140,11 @@ func (c *completions[A]) Line() *engine.WaitQueue { return &c.queue }
 // WaitName names the futures in reports.
 func (c *completions[A]) WaitName() string {
 	return "the next of " + namesOf(c.futures, c.watches)
+}
+
+// WokenBy yields the tasks that are still pending, if there are no bare futures
+// among them, which are set by somebody who is not known.
+func (c *completions[A]) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	tasksOf(c.futures, c.watches, true, yield)
+	return engine.Wakers{Any: true}
 }

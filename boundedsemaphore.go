@@ -19,7 +19,7 @@ func NewBoundedSemaphore(n int) *BoundedSemaphore {
 	if n < 0 {
 		panic(fmt.Sprintf("asyncio: NewBoundedSemaphore: %d permits; it must not be negative", n))
 	}
-	return &BoundedSemaphore{semaphore: Semaphore{free: n}, permits: n}
+	return &BoundedSemaphore{semaphore: Semaphore{free: n, permits: n, most: n}, permits: n}
 }
 
 // Acquire waits for a permit and takes it.
@@ -35,10 +35,14 @@ func (b *BoundedSemaphore) TryAcquire() bool { return b.semaphore.TryAcquire() }
 // waits. It panics if no permit is out.
 func (b *BoundedSemaphore) Release() {
 	b.semaphore.home.Check("BoundedSemaphore.Release")
+	b.mustBeOut()
+	b.semaphore.release()
+}
+
+func (b *BoundedSemaphore) mustBeOut() {
 	if b.semaphore.free >= b.permits {
 		panic(fmt.Sprintf("asyncio: BoundedSemaphore.Release: none of the %d permits is out", b.permits))
 	}
-	b.semaphore.release()
 }
 
 // Do runs fn while it holds a permit, and gives that back however fn ends.
@@ -46,11 +50,18 @@ func (b *BoundedSemaphore) Do(ctx context.Context, fn func() error) error {
 	if fn == nil {
 		panic("asyncio: BoundedSemaphore.Do: nil function")
 	}
-	if err := b.Acquire(ctx); err != nil {
+	slot, err := b.semaphore.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.Release()
+	defer b.leave(slot)
 	return fn()
+}
+
+func (b *BoundedSemaphore) leave(slot int32) {
+	b.semaphore.home.Check("BoundedSemaphore.Do")
+	b.mustBeOut()
+	b.semaphore.leave(slot)
 }
 
 // Locked reports whether Acquire would have to wait.

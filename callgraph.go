@@ -30,8 +30,8 @@ type CallGraph struct {
 func CaptureCallGraph(f AnyFuture) *CallGraph {
 	future, l := f.inner()
 	l.Check("CaptureCallGraph")
-	if t, ok := f.(interface{ self() *engine.Task }); ok {
-		return graph(t.self(), nil)
+	if t := taskOf(f); t != nil {
+		return graph(t, nil)
 	}
 	g := &CallGraph{Name: f.name(), State: "pending"}
 	if f.Done() {

@@ -183,6 +183,9 @@ func (c *Condition) held(call string) error {
 // which is held. There only the lock ends their wait.
 func (c *Condition) notify(n int) {
 	k := c.mutex()
+	if n > 0 && !c.queue.Empty() {
+		k.owner.Wanted()
+	}
 	for ; n > 0 && c.queue.MoveFirst(&k.queue, (*waitLock)(k)); n-- {
 	}
 }

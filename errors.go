@@ -46,7 +46,7 @@ func init() {
 	engine.Errors.IsPanic = func(err error) bool { _, ok := err.(*PanicError); return ok }
 	engine.Errors.Timeout = func(after time.Duration) error { return &TimeoutError{After: after} }
 	engine.Errors.IsTimeout = func(err error) bool { _, ok := err.(*TimeoutError); return ok }
-	engine.Errors.Deadlock = func(tasks []string) error { return &DeadlockError{Tasks: tasks} }
+	engine.Errors.Deadlock = func(tasks, unless []string) error { return &DeadlockError{Tasks: tasks, Unless: unless} }
 	engine.Unwrap = func(l any) *engine.Loop { return l.(*Loop).loop }
 }
 
@@ -86,16 +86,26 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// A DeadlockError says that tasks wait and that nothing can ever wake them: no
-// task is ready, no timer is set, and nothing that comes from outside (I/O,
-// threads, signals) is under way.
+// A DeadlockError says that tasks wait and that nothing can ever wake them.
+//
+// [Run] ends with one when no task is ready, no timer is set, and nothing that
+// comes from outside (I/O, threads, signals) is under way. While other tasks of
+// the program live, the exception handler is given one for tasks that wait for
+// one another: they await one another, or one holds a lock or permit for which
+// the next one waits. If something that is not under way could still wake one of
+// them, the deadlock is a likely one, and Unless says what that is.
 type DeadlockError struct {
-	Tasks []string // each task, what it waits for, who holds that, and where
+	Tasks  []string // each task, what it waits for, who holds that, and where
+	Unless []string // what could still wake one of them; empty if nothing can
 }
 
 func (e *DeadlockError) Error() string {
 	if len(e.Tasks) == 0 {
 		return "asyncio: deadlock: there is nothing to do, and nobody who could stop the loop"
+	}
+	if len(e.Unless) > 0 {
+		return "asyncio: likely deadlock: these tasks wait for one another:\n\t" + strings.Join(e.Tasks, "\n\t") +
+			"\nnothing else can wake them, unless\n\t" + strings.Join(e.Unless, "\n\t")
 	}
 	return "asyncio: deadlock: nothing can wake the tasks that wait:\n\t" + strings.Join(e.Tasks, "\n\t")
 }

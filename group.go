@@ -61,9 +61,7 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 		if !normal {
 			g.Cancel()
 		}
-		for g.running > 0 {
-			p.Join(&g.joined, (*waitGroup)(g))
-		}
+		g.join(p)
 		g.ended = true
 		g.scope.Close()
 		if !normal {
@@ -74,11 +72,17 @@ func (g *TaskGroup) run(ctx context.Context, fn func(context.Context, *TaskGroup
 	if err != nil && !g.scope.Explains(err) {
 		g.fail(err)
 	}
-	for g.running > 0 {
-		p.Join(&g.joined, (*waitGroup)(g))
-	}
+	g.join(p)
 	normal = true
 	return g.outcome(err)
+}
+
+// join waits until all tasks of the group have ended.
+func (g *TaskGroup) join(p *engine.Parking) {
+	for g.running > 0 {
+		p.BehindAll()
+		p.Join(&g.joined, (*waitGroup)(g))
+	}
 }
 
 // fail keeps err and cancels what still runs.
@@ -120,6 +124,16 @@ type waitGroup TaskGroup
 // WaitName names the group in reports.
 func (g *waitGroup) WaitName() string {
 	return fmt.Sprintf("the %d tasks of its group", g.running)
+}
+
+// WokenBy yields the tasks of the group: only their end ends it.
+func (g *waitGroup) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	for t := range g.scope.Tasks {
+		if child, ok := t.Body().(interface{ of(g *TaskGroup) bool }); ok && child.of((*TaskGroup)(g)) && !yield(t) {
+			break
+		}
+	}
+	return engine.Wakers{}
 }
 
 // Go starts fn as a task of the group. See [Spawn].
@@ -184,6 +198,11 @@ func (t *child[T]) start(b engine.Body, g *TaskGroup, call string, opts []TaskOp
 }
 
 func (t *child[T]) Awaiters() []*engine.WaitQueue { return []*engine.WaitQueue{&t.group.joined} }
+
+func (t *child[T]) Joiner() *engine.WaitQueue { return &t.group.joined }
+
+// of reports whether the task is one of g's.
+func (t *child[T]) of(g *TaskGroup) bool { return t.group == g }
 
 func (t *child[T]) Ended() {
 	switch {

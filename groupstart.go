@@ -34,6 +34,7 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	t.start(t, g, "TaskGroup.Start", opts, callerpc.Get())
 	t.abandoned = engine.CauseOf(ctx) != nil // then the wait only yields, and the task is Start's to end
 	if t.phase == phaseStarting {
+		p.Behind(&t.task)
 		if err := p.Wait(ctx, &t.starter, &t.task); err != nil {
 			return t.abandon(p, err)
 		}
@@ -54,6 +55,7 @@ func (t *startingChild) abandon(p *engine.Parking, cause error) error {
 	t.abandoned = true
 	t.task.Cancel(cause)
 	for !t.task.Done() {
+		p.Behind(&t.task)
 		p.Join(&t.starter, &t.task)
 	}
 	if t.task.Failed() {
@@ -103,6 +105,13 @@ func (t *startingChild) Ended() {
 		t.group.gone()
 	}
 	t.starter.WakeAll()
+}
+
+func (t *startingChild) Joiner() *engine.WaitQueue {
+	if !t.starter.Empty() {
+		return &t.starter
+	}
+	return t.child.Joiner()
 }
 
 func (t *startingChild) Awaiters() []*engine.WaitQueue { return append(t.child.Awaiters(), &t.starter) }

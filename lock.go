@@ -42,8 +42,11 @@ func (k *Lock) acquire(ctx context.Context) error {
 		k.owner = t
 		return nil
 	}
-	if k.owner != nil && k.owner.Scope.Loop() != p.Loop() {
-		return engine.ErrOtherLoop
+	if k.owner != nil {
+		if k.owner.Scope.Loop() != p.Loop() {
+			return engine.ErrOtherLoop
+		}
+		p.BehindOwner(k.owner)
 	}
 	return p.Wait(ctx, &k.queue, (*waitLock)(k))
 }
@@ -77,7 +80,14 @@ func (k *Lock) handOn() {
 		k.owner = nil
 		return
 	}
-	k.owner = k.queue.WakeFirst()
+	k.pass()
+}
+
+// pass gives the lock to the task that has waited longest.
+func (k *Lock) pass() {
+	if k.owner = k.queue.WakeFirst(); !k.queue.Empty() {
+		k.owner.Wanted()
+	}
 }
 
 // retake takes the lock again for a task that has to hold it, whatever comes:
@@ -86,6 +96,7 @@ func (k *Lock) handOn() {
 func (k *Lock) retake(p *engine.Parking) {
 	for k.owner != nil && k.owner != p.Task() {
 		_ = p.Refuse()
+		p.BehindOwner(k.owner)
 		p.Join(&k.queue, (*waitLock)(k))
 	}
 	k.owner = p.Task()
@@ -123,4 +134,12 @@ func (k *waitLock) WaitName() string {
 		return "a Lock"
 	}
 	return "a Lock held by " + k.owner.Name()
+}
+
+// WokenBy yields the holder. Any task may release a lock.
+func (k *waitLock) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	if k.owner != nil {
+		yield(k.owner)
+	}
+	return engine.Wakers{Unless: "a task that does not hold the Lock releases it"}
 }

@@ -165,7 +165,7 @@ func (p *program) say(format string, args ...any) {
 // run runs the program and judges it.
 func (p *program) run() {
 	err := asyncio.Run(context.Background(), p.main, asyncio.WithVirtualClock(), asyncio.WithInterrupt(false),
-		asyncio.WithWatchdog(0), asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) { p.got(info.Err) }))
+		asyncio.WithWatchdog(0), asyncio.WithExceptionHandler(p.reported))
 	if err != nil {
 		p.fault("Run returned %v", err)
 	}
@@ -177,6 +177,15 @@ func (p *program) run() {
 			p.fault("failure %d is lost", number)
 		}
 	}
+}
+
+// reported is the exception handler. What waits longest is over within a
+// millisecond, by its timeout: so nothing may be taken for a deadlock.
+func (p *program) reported(info asyncio.ExceptionInfo) {
+	if d := (*asyncio.DeadlockError)(nil); errors.As(info.Err, &d) {
+		p.fault("%s: %v", info.Message, d)
+	}
+	p.got(info.Err)
 }
 
 func (p *program) main(ctx context.Context) error {

@@ -105,6 +105,7 @@ func (t *created[T]) Exec() {
 func (t *created[T]) Ended()                        {}
 func (t *created[T]) Face() any                     { return &t.Task }
 func (t *created[T]) Awaiters() []*engine.WaitQueue { return nil }
+func (t *created[T]) Joiner() *engine.WaitQueue     { return nil }
 
 // plainTask is a task whose function returns an error only. Wrapping that in a
 // Coroutine[None] would be another allocation, and a field for it eight bytes in
@@ -134,6 +135,7 @@ func (t *Task[T]) Await(ctx context.Context) (T, error) {
 	l := t.task.Scope.Loop()
 	p, err := t.task.Awaiting(ctx, l)
 	if p != nil && err == nil {
+		p.Behind(&t.task)
 		err = p.Wait(ctx, t.task.Line(), &t.task)
 	}
 	if err != nil {

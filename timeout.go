@@ -78,19 +78,10 @@ func WithDeadline(ctx context.Context, at time.Time) (context.Context, context.C
 // and has to be called.
 func WithCancel(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	l := engine.MustLoopOf("WithCancel", ctx)
-	s := &engine.Scope{}
+	s := &engine.Canceller{}
 	s.Open(l, engine.ScopeOf(ctx).Task(), ctx)
-	l.BeginCaller() // whoever can cancel can end a wait
-	called := false
 	return s.Ctx(), func(cause error) {
-		l.Do(func() {
-			if !called {
-				called = true
-				l.EndCaller()
-			}
-			s.Cancel(causeOf([]error{cause}))
-			s.Close()
-		})
+		l.Do(func() { s.Close(causeOf([]error{cause})) })
 	}
 }
 

@@ -105,6 +105,7 @@ func (s *waiting[A]) wait(ctx context.Context, p *engine.Parking) error {
 			s.watches[i].Begin()
 		}
 	}
+	p.BehindAll()
 	return p.Wait(ctx, &s.queue, s)
 }
 
@@ -146,4 +147,12 @@ func (s *waiting[A]) WaitName() string {
 		what = "the first error"
 	}
 	return what + " of " + namesOf(s.futures, s.watches)
+}
+
+// WokenBy yields the tasks that are still pending, if it is up to tasks alone. A
+// bare future is set by somebody who is not known.
+func (s *waiting[A]) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	any := s.when != AllCompleted
+	tasksOf(s.futures, s.watches, any, yield)
+	return engine.Wakers{Any: any}
 }

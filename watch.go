@@ -61,3 +61,32 @@ func namesOf[A AnyFuture](futures []A, watches []engine.Watch) string {
 	}
 	return names
 }
+
+// tasksOf yields the tasks among the futures that are still pending. If any of
+// the futures is enough, they all have to be tasks, or it yields none.
+func tasksOf[A AnyFuture](futures []A, watches []engine.Watch, any bool, yield func(*engine.Task) bool) {
+	var tasks []*engine.Task
+	for i := range watches {
+		if f := watches[i].Of(); f == nil || f.Done() {
+			continue
+		}
+		if t := taskOf(futures[i]); t != nil {
+			tasks = append(tasks, t)
+		} else if any {
+			return
+		}
+	}
+	for _, t := range tasks {
+		if !yield(t) {
+			return
+		}
+	}
+}
+
+// taskOf returns the task that f is, or nil.
+func taskOf(f AnyFuture) *engine.Task {
+	if t, ok := f.(interface{ self() *engine.Task }); ok {
+		return t.self()
+	}
+	return nil
+}

@@ -13,6 +13,14 @@ type alarmHeap struct {
 	keepers int // of the entries; see Alarm.Housekeeping
 }
 
+// first returns the time of the first alarm; Forever if there is none.
+func (h *alarmHeap) first() time.Duration {
+	if len(h.entries) == 0 {
+		return Forever
+	}
+	return h.entries[0].when
+}
+
 // wakers returns how many alarms may wake a task.
 func (h *alarmHeap) wakers() int { return len(h.entries) - h.keepers }
 

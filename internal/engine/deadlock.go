@@ -41,7 +41,7 @@ func (l *Loop) deadlock() error {
 	for t := range l.AllTasks {
 		lines = append(lines, t.describe())
 	}
-	return Errors.Deadlock(lines)
+	return Errors.Deadlock(lines, nil)
 }
 
 // describe says what the task does and where, for reports.

@@ -31,5 +31,5 @@ var Errors struct {
 	IsPanic   func(error) bool
 	Timeout   func(after time.Duration) error
 	IsTimeout func(error) bool
-	Deadlock  func(tasks []string) error
+	Deadlock  func(tasks, unless []string) error
 }

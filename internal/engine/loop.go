@@ -32,6 +32,7 @@ type Loop struct {
 	outsiders
 	handed   bool // goroutines were given something to do since the last sleep
 	foreigns foreigns
+	cycles   cycles
 
 	pool     *coro.Pool[Parking]
 	poller   poller.Poller
@@ -253,5 +254,8 @@ func (l *Loop) poll(timeout time.Duration) {
 	l.inbox.drain()
 	if len(l.alarms.entries) > 0 {
 		l.fireAlarms()
+	}
+	if len(l.cycles.suspects) > 0 {
+		l.lookAtSuspects()
 	}
 }

@@ -40,6 +40,13 @@ type Parking struct {
 	wants   int      // how many it waits for, in line at a Limiter
 	refused int32    // waits that were refused because the loop ends
 	parked  bool
+
+	suspected bool          // in the loop's list of suspects; see cycle.go
+	held      bool          // others wait, or have waited, for what it holds
+	told      uint8         // what was reported of its wait
+	holds     int32         // of what others may wait for
+	mark      int32         // in a cycleGraph
+	since     time.Duration // when it became a suspect
 }
 
 type worker = coro.Worker[Parking]

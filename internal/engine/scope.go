@@ -239,6 +239,15 @@ func (s *Scope) children(yield func(*Scope) bool) {
 	}
 }
 
+// Tasks iterates over the tasks directly below s.
+func (s *Scope) Tasks(yield func(*Task) bool) {
+	for k := range s.children {
+		if t := k.task; t != nil && k == &t.Scope && !yield(t) {
+			return
+		}
+	}
+}
+
 // walk iterates over the tasks below s, parents first.
 func (s *Scope) walk(yield func(*Task) bool) bool {
 	if t := s.task; t != nil && s == &t.Scope && !yield(t) {

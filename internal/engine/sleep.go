@@ -10,19 +10,12 @@ func (l *Loop) sleep(patient bool) bool {
 	l.trim()
 	l.poll(0)
 	for l.ready.n == 0 && !l.stopping {
-		wait := time.Duration(-1)
+		var wait time.Duration
 		switch {
-		case l.alarms.wakers() > 0:
-			wait = l.untilAlarm()
-		case l.willHear():
-			if len(l.alarms.entries) > 0 {
-				wait = l.untilAlarm()
-			}
+		case l.alarms.wakers() > 0 || l.willHear():
+			wait = l.untilNext()
 		case patient && !l.ending && l.mayHear():
-			wait = l.suspect()
-			if len(l.alarms.entries) > 0 {
-				wait = sooner(wait, l.untilAlarm())
-			}
+			wait = sooner(l.suspect(), l.untilNext())
 		default:
 			return false
 		}
@@ -42,12 +35,12 @@ func (l *Loop) sleep(patient bool) bool {
 	return true
 }
 
-// sooner returns the shorter of two times to wait, of which a may be for ever.
+// sooner returns the shorter of two times to wait; negative ones are for ever.
 func sooner(a, b time.Duration) time.Duration {
-	if a < 0 {
+	if a < 0 || b >= 0 && b < a {
 		return b
 	}
-	return min(a, b)
+	return a
 }
 
 // letRun lets the goroutines run that were given something to do, before the
@@ -62,14 +55,17 @@ func (l *Loop) letRun() {
 	}
 }
 
-// untilAlarm returns how long to wait for the first alarm. The virtual clock
-// jumps to it, unless a thread may have something to say before.
-func (l *Loop) untilAlarm() time.Duration {
-	when := l.alarms.entries[0].when
-	if !l.VirtualClock {
+// untilNext returns how long to wait for the first alarm, or for the next look at
+// suspects; it is negative if there is neither. The virtual clock jumps to it,
+// unless a thread may have something to say before.
+func (l *Loop) untilNext() time.Duration {
+	when := l.cycles.before(l.alarms.first())
+	switch {
+	case when == Forever:
+		return -1
+	case !l.VirtualClock:
 		return max(0, when-l.Time())
-	}
-	if l.threads > 0 {
+	case l.threads > 0:
 		return -1
 	}
 	if l.lookAtForeigns(); l.ready.n > 0 {

@@ -22,6 +22,7 @@ type Body interface {
 	Ended()                 // is told at the end, after everybody who waits was woken
 	Face() any              // what users know the task as
 	Awaiters() []*WaitQueue // where tasks wait for its end, besides the future's own line
+	Joiner() *WaitQueue     // where who started it waits, or the owner of its group; may be nil
 }
 
 // A Spec says how a task is created; it is the root package's TaskSpec.
@@ -76,6 +77,7 @@ func (t *Task) Finish(err error) {
 	l := t.Scope.loop
 	p := t.at
 	p.task, p.block, p.what, p.err, p.refused = nil, nil, nil, nil, 0
+	p.held, p.holds = false, 0
 	t.at = nil
 	state := Finished
 	if err != nil && t.Scope.Explains(err) {
@@ -104,6 +106,9 @@ func (t *Task) Cancel(cause error) bool {
 	t.Scope.Cancel(cause)
 	return true
 }
+
+// Body returns the task's typed side.
+func (t *Task) Body() Body { return t.body }
 
 // Face returns what users know the task as.
 func (t *Task) Face() any { return t.body.Face() }

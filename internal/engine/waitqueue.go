@@ -123,7 +123,7 @@ func (q *WaitQueue) MoveFirst(to *WaitQueue, what Waitable) bool {
 	}
 	q.remove(p)
 	to.push(p)
-	p.scope, p.what = nil, what
+	p.scope, p.what, p.told = nil, what, 0
 	return true
 }
 

@@ -1,0 +1,634 @@
+package asyncio_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-asyncio/asyncio"
+)
+
+// cyclesAmong starts the members in a program with a thousand other tasks and a
+// ticker, and returns what is reported within a tenth of a second.
+func cyclesAmong(t *testing.T, members func(ctx context.Context, g group), opts ...asyncio.Option) []asyncio.ExceptionInfo {
+	t.Helper()
+	var reports []asyncio.ExceptionInfo
+	handler := asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) { reports = append(reports, info) })
+	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
+		return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+			g.Go(func(ctx context.Context) error { return tick(ctx, time.Millisecond) }, asyncio.Name("ticker"))
+			for range 1000 {
+				g.Go(func(ctx context.Context) error { return tick(ctx, time.Second) })
+			}
+			members(ctx, g)
+			err := asyncio.Sleep(ctx, 100*time.Millisecond)
+			g.Cancel()
+			return err
+		})
+	}, append([]asyncio.Option{asyncio.WithVirtualClock(), handler}, opts...)...)
+	if err != nil {
+		t.Error(err)
+	}
+	return reports
+}
+
+func tick(ctx context.Context, every time.Duration) error {
+	for {
+		if err := asyncio.Sleep(ctx, every); err != nil {
+			return err
+		}
+	}
+}
+
+// wantCycle fails the test unless there is one report, on tasks whose lines begin
+// with these, each with the line where it waits. It returns the error.
+func wantCycle(t *testing.T, reports []asyncio.ExceptionInfo, tasks ...string) *asyncio.DeadlockError {
+	t.Helper()
+	var deadlock *asyncio.DeadlockError
+	if len(reports) != 1 || !errors.As(reports[0].Err, &deadlock) {
+		t.Fatalf("reports %v, want one on a deadlock", reports)
+	}
+	if len(deadlock.Tasks) != len(tasks) {
+		t.Fatalf("%d tasks, want %d:\n%v", len(deadlock.Tasks), len(tasks), deadlock)
+	}
+	first := slices.IndexFunc(deadlock.Tasks, func(s string) bool { return strings.HasPrefix(s, tasks[0]) })
+	for i, want := range tasks {
+		got := deadlock.Tasks[(max(first, 0)+i)%len(tasks)]
+		if !strings.HasPrefix(got, want+" (at ") {
+			t.Errorf("got %q, want it to begin with %q, in this order", got, want)
+		}
+		if !regexp.MustCompile(` \(at \S*cycle_test\.go:\d+\)`).MatchString(got) {
+			t.Errorf("%q does not say where", got)
+		}
+	}
+	return deadlock
+}
+
+func wantCertain(t *testing.T, reports []asyncio.ExceptionInfo, tasks ...string) {
+	t.Helper()
+	d := wantCycle(t, reports, tasks...)
+	if len(d.Unless) > 0 || !strings.HasPrefix(d.Error(), "asyncio: deadlock: ") || !strings.HasPrefix(reports[0].Message, "deadlock: ") {
+		t.Errorf("not called a deadlock: %s: %v", reports[0].Message, d)
+	}
+}
+
+func wantLikely(t *testing.T, reports []asyncio.ExceptionInfo, unless []string, tasks ...string) {
+	t.Helper()
+	d := wantCycle(t, reports, tasks...)
+	if !strings.HasPrefix(d.Error(), "asyncio: likely deadlock: ") || !strings.HasPrefix(reports[0].Message, "likely deadlock: ") {
+		t.Errorf("not called a likely deadlock: %s: %v", reports[0].Message, d)
+	}
+	for _, way := range unless {
+		if !slices.Contains(d.Unless, way) {
+			t.Errorf("%q is not among what could end it:\n%v", way, d)
+		}
+	}
+	if len(d.Unless) != len(unless) {
+		t.Errorf("want %d ways out:\n%v", len(unless), d)
+	}
+}
+
+func released(name string) string {
+	return name + " goes on if a task that does not hold the Lock releases it"
+}
+
+// lockBoth returns a task that takes one lock and then, a turn later, the other.
+func lockBoth(first, second *asyncio.Lock) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return first.Do(ctx, func() error {
+			asyncio.Yield(ctx)
+			return second.Do(ctx, func() error { return nil })
+		})
+	}
+}
+
+func TestCycle_ofTwoLocks_isReportedWithin100ms(t *testing.T) {
+	for name, opts := range map[string][]asyncio.Option{
+		"as usual": nil, "in debug mode": {asyncio.WithDebug(true)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a, b asyncio.Lock
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				g.Go(lockBoth(&a, &b), asyncio.Name("left"))
+				g.Go(lockBoth(&b, &a), asyncio.Name("right"))
+			}, opts...)
+			wantLikely(t, reports, []string{released("left"), released("right")},
+				"left waits for a Lock held by right", "right waits for a Lock held by left")
+			wantText(t, reports[0].Err.Error(), "created at ")
+		})
+	}
+}
+
+// A machine that is busy may hold up the loop for longer: so one of three runs
+// has to be in time.
+func TestCycle_inRealTime_isReportedWithin100ms(t *testing.T) {
+	limit := 100 * time.Millisecond
+	if raceEnabled { // then everything takes many times as long
+		limit *= 10
+	}
+	took := untilReported(t)
+	for i := 0; i < 2 && took > limit; i++ {
+		took = untilReported(t)
+	}
+	if took > limit {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// untilReported returns how long it takes until the report on a cycle of locks
+// comes, in a program that is busy with other things.
+func untilReported(t *testing.T) (took time.Duration) {
+	var reported asyncio.Event
+	handler := func(info asyncio.ExceptionInfo) {
+		var d *asyncio.DeadlockError
+		if reported.IsSet() || !errors.As(info.Err, &d) {
+			t.Errorf("unwanted report: %v", info)
+		}
+		reported.Set()
+	}
+	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
+		return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+			for range 1000 {
+				g.Go(func(ctx context.Context) error { return tick(ctx, 10*time.Millisecond) })
+			}
+			g.Go(func(ctx context.Context) error { return tick(ctx, 0) }, asyncio.Name("busy"))
+			var a, b asyncio.Lock
+			start := time.Now()
+			g.Go(lockBoth(&a, &b), asyncio.Name("left"))
+			g.Go(lockBoth(&b, &a), asyncio.Name("right"))
+			err := reported.Wait(ctx)
+			took = time.Since(start)
+			g.Cancel()
+			return err
+		})
+	}, asyncio.WithExceptionHandler(handler))
+	if err != nil {
+		t.Error(err)
+	}
+	return took
+}
+
+func TestCycle_aTaskThatAcquiresItsOwnLock_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error { return l.Do(ctx, func() error { return nil }) })
+		}, asyncio.Name("again"))
+	})
+	wantLikely(t, reports, []string{released("again")}, "again waits for a Lock held by again")
+	wantText(t, reports[0].Message, "waits for itself")
+}
+
+// awaitEachOther starts tasks each of which awaits the next one.
+func awaitEachOther(ctx context.Context, names ...string) {
+	tasks := make([]*asyncio.Task[int], len(names))
+	for i, name := range names {
+		tasks[i] = asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
+			return tasks[(i+1)%len(tasks)].Await(ctx)
+		}, asyncio.Name(name))
+	}
+}
+
+func TestCycle_ofAwaits_isACertainDeadlock(t *testing.T) {
+	wantCertain(t, cyclesAmong(t, func(ctx context.Context, _ group) { awaitEachOther(ctx, "a", "b") }),
+		"a waits for b", "b waits for a")
+	wantCertain(t, cyclesAmong(t, func(ctx context.Context, _ group) { awaitEachOther(ctx, "a", "b", "c") }),
+		"a waits for b", "b waits for c", "c waits for a")
+}
+
+func TestCycle_longerThanTheFirstLookGoes_isReported(t *testing.T) {
+	names := make([]string, 200)
+	want := make([]string, 200)
+	for i := range names {
+		names[i] = "n" + string(rune('A'+i))
+	}
+	for i := range names {
+		want[i] = names[i] + " waits for " + names[(i+1)%len(names)]
+	}
+	wantCertain(t, cyclesAmong(t, func(ctx context.Context, _ group) { awaitEachOther(ctx, names...) }), want...)
+}
+
+func TestCycle_ofAnAwaitAndALock_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error {
+				child := asyncio.Go(ctx, func(ctx context.Context) error {
+					return l.Do(ctx, func() error { return nil })
+				}, asyncio.Name("child"))
+				_, err := child.Await(ctx)
+				return err
+			})
+		}, asyncio.Name("parent"))
+	})
+	wantLikely(t, reports, []string{released("child")}, "parent waits for child", "child waits for a Lock held by parent")
+}
+
+func TestCycle_theOwnerOfAGroupHoldsWhatItsChildWaitsFor_isReported(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"the child waits last": 0, "the owner waits last": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				var l asyncio.Lock
+				g.Go(func(ctx context.Context) error {
+					return l.Do(ctx, func() error {
+						return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+							g.Go(func(ctx context.Context) error { return tick(ctx, time.Second) })
+							g.Go(func(ctx context.Context) error {
+								return l.Do(ctx, func() error { return nil })
+							}, asyncio.Name("child"))
+							return asyncio.Sleep(ctx, pause)
+						})
+					})
+				}, asyncio.Name("owner"))
+			})
+			wantLikely(t, reports, []string{released("child")},
+				"owner waits for the 2 tasks of its group", "child waits for a Lock held by owner")
+		})
+	}
+}
+
+func TestCycle_deepBelowTheOneWhoHoldsTheLock_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error {
+				return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+					g.Go(func(ctx context.Context) error {
+						return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+							g.Go(lockBoth(&l, &l), asyncio.Name("leaf"))
+							return asyncio.Sleep(ctx, time.Millisecond)
+						})
+					}, asyncio.Name("middle"))
+					return asyncio.Yield(ctx)
+				})
+			})
+		}, asyncio.Name("top"))
+	})
+	wantLikely(t, reports, []string{released("leaf")}, "top waits for the 1 tasks of its group",
+		"middle waits for the 1 tasks of its group", "leaf waits for a Lock held by top")
+}
+
+func TestCycle_aChildAwaitsWhoJoinsIt_isACertainDeadlock(t *testing.T) {
+	for name, join := range map[string]func(ctx context.Context, child asyncio.Coroutine[int]) error{
+		"Gather": func(ctx context.Context, child asyncio.Coroutine[int]) error {
+			_, err := asyncio.Gather(ctx, child)
+			return err
+		},
+		"Map": func(ctx context.Context, child asyncio.Coroutine[int]) error {
+			_, err := asyncio.Map(ctx, 1, slices.Values([]int{1}), func(ctx context.Context, _ int) (int, error) { return child(ctx) })
+			return err
+		},
+		"Race": func(ctx context.Context, child asyncio.Coroutine[int]) error {
+			_, err := asyncio.Race(ctx, child)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reports := cyclesAmong(t, func(ctx context.Context, _ group) {
+				var parent *asyncio.Task[asyncio.None]
+				parent = asyncio.Go(ctx, func(ctx context.Context) error {
+					return join(ctx, func(ctx context.Context) (int, error) {
+						asyncio.CurrentTask(ctx).SetName("child")
+						_, err := parent.Await(ctx)
+						return 0, err
+					})
+				}, asyncio.Name("parent"))
+			})
+			wantCertain(t, reports, "parent waits for the 1 tasks of its group", "child waits for parent")
+		})
+	}
+}
+
+func TestCycle_ofAStart_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error {
+				return g.Start(ctx, func(ctx context.Context, ready func()) error {
+					defer ready()
+					return l.Do(ctx, func() error { return nil })
+				}, asyncio.Name("server"))
+			})
+		}, asyncio.Name("starter"))
+	})
+	wantLikely(t, reports, []string{released("server")}, "starter waits for server", "server waits for a Lock held by starter")
+}
+
+func TestCycle_aNotifiedWaiterWantsTheLockOfWhoAwaitsIt_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var c asyncio.Condition
+		waiter := g.Go(func(ctx context.Context) error {
+			return c.Do(ctx, func() error { return c.Wait(ctx) })
+		}, asyncio.Name("waiter"))
+		g.Go(func(ctx context.Context) error {
+			return c.Do(ctx, func() error {
+				c.NotifyAll()
+				_, err := waiter.Await(ctx)
+				return err
+			})
+		}, asyncio.Name("notifier"))
+	})
+	wantLikely(t, reports, []string{released("waiter")}, "notifier waits for waiter", "waiter waits for a Lock held by notifier")
+}
+
+// permits is a semaphore of either kind.
+type permits interface {
+	Acquire(ctx context.Context) error
+	Release()
+	Do(ctx context.Context, fn func() error) error
+}
+
+var unlessReleased = " goes on if a task that does not hold the Semaphore releases it"
+
+func TestCycle_aTaskThatAcquiresItsOwnPermit_isReported(t *testing.T) {
+	for name, s := range map[string]permits{"Semaphore": asyncio.NewSemaphore(1), "BoundedSemaphore": asyncio.NewBoundedSemaphore(1)} {
+		t.Run(name, func(t *testing.T) {
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				g.Go(func(ctx context.Context) error {
+					return s.Do(ctx, func() error { return s.Do(ctx, func() error { return nil }) })
+				}, asyncio.Name("again"))
+			})
+			wantLikely(t, reports, []string{"again" + unlessReleased}, "again waits for a Semaphore held by again")
+		})
+	}
+}
+
+func TestCycle_ofSemaphores_needsAllHoldersToBeStuck(t *testing.T) {
+	for name, third := range map[string]bool{"one goes on": false, "all are stuck": true} {
+		t.Run(name, func(t *testing.T) {
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				s := asyncio.NewSemaphore(2)
+				var l asyncio.Lock
+				waits := func(ctx context.Context) error {
+					return l.Do(ctx, func() error { asyncio.Yield(ctx); return s.Do(ctx, func() error { return nil }) })
+				}
+				holds := func(ctx context.Context) error {
+					return s.Do(ctx, func() error {
+						asyncio.Yield(ctx)
+						return l.Do(ctx, func() error { return nil })
+					})
+				}
+				g.Go(waits, asyncio.Name("waits"))
+				g.Go(holds, asyncio.Name("one"))
+				if third {
+					g.Go(holds, asyncio.Name("two"))
+				} else {
+					g.Go(func(ctx context.Context) error { return s.Do(ctx, func() error { return tick(ctx, time.Second) }) })
+				}
+			})
+			if !third {
+				if len(reports) > 0 {
+					t.Errorf("a cycle is invented: %v", reports)
+				}
+				return
+			}
+			var d *asyncio.DeadlockError
+			if len(reports) != 1 || !errors.As(reports[0].Err, &d) || len(d.Tasks) != 3 {
+				t.Fatalf("reports %v, want one with all three", reports)
+			}
+			wantText(t, d.Error(), "waits waits for a Semaphore held by one, two", "one waits for a Lock held by waits", "two waits for a Lock held by waits")
+		})
+	}
+}
+
+func TestCycle_ofPermitsWithoutDo_isFoundInDebugMode(t *testing.T) {
+	again := func(s permits) func(ctx context.Context, g group) {
+		return func(ctx context.Context, g group) {
+			g.Go(func(ctx context.Context) error {
+				s.Acquire(ctx)
+				defer s.Release()
+				s.Release()
+				s.Acquire(ctx)
+				if err := s.Acquire(ctx); err != nil {
+					return err
+				}
+				s.Release()
+				return nil
+			}, asyncio.Name("again"))
+		}
+	}
+	wantLikely(t, cyclesAmong(t, again(asyncio.NewSemaphore(1)), asyncio.WithDebug(true)),
+		[]string{"again" + unlessReleased}, "again waits for a Semaphore held by again")
+	wantLikely(t, cyclesAmong(t, again(asyncio.NewBoundedSemaphore(1)), asyncio.WithDebug(true)),
+		[]string{"again" + unlessReleased}, "again waits for a Semaphore held by again")
+	if reports := cyclesAmong(t, again(asyncio.NewSemaphore(1))); len(reports) > 0 {
+		t.Errorf("who holds the permit is not known, but it is reported: %v", reports)
+	}
+}
+
+func TestCycle_aMemberWaitsUnderATimeout_isLikelyAndSaysSo(t *testing.T) {
+	for _, c := range []struct {
+		unless string
+		limit  func(ctx context.Context, wait func(ctx context.Context) error) error
+	}{
+		{"a goes on when its timeout comes, in 9.975s", func(ctx context.Context, wait func(ctx context.Context) error) error {
+			return asyncio.Timeout(ctx, 10*time.Second, wait)
+		}},
+		{"a goes on when its timeout comes, in 4.975s", func(ctx context.Context, wait func(ctx context.Context) error) error {
+			return asyncio.TimeoutScope(ctx, time.Hour, func(ctx context.Context, d *asyncio.Deadline) error {
+				d.Reschedule(5 * time.Second)
+				return wait(ctx)
+			})
+		}},
+		{"a goes on if its context is cancelled", func(ctx context.Context, wait func(ctx context.Context) error) error {
+			below, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return wait(below)
+		}},
+		{"a goes on if its context is cancelled", func(ctx context.Context, wait func(ctx context.Context) error) error {
+			below, cancel := asyncio.WithCancel(ctx)
+			defer cancel(nil)
+			return wait(below)
+		}},
+	} {
+		t.Run(c.unless, func(t *testing.T) {
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				var a, b *asyncio.Task[asyncio.None]
+				a = asyncio.Go(ctx, func(ctx context.Context) error {
+					return c.limit(ctx, func(ctx context.Context) error { _, err := b.Await(ctx); return err })
+				}, asyncio.Name("a"))
+				b = asyncio.Go(ctx, func(ctx context.Context) error { _, err := a.Await(ctx); return err }, asyncio.Name("b"))
+			})
+			wantLikely(t, reports, []string{c.unless}, "a waits for b", "b waits for a")
+		})
+	}
+}
+
+func TestCycle_endedByATimeoutSoon_isNotReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var a, b asyncio.Lock
+		g.Go(lockBoth(&a, &b))
+		g.Go(func(ctx context.Context) error {
+			err := asyncio.Timeout(ctx, 10*time.Millisecond, lockBoth(&b, &a))
+			wantErr(t, "the timeout", err, context.DeadlineExceeded)
+			return nil
+		})
+	})
+	if len(reports) > 0 {
+		t.Errorf("reports %v", reports)
+	}
+}
+
+func TestCycle_ofWaits_isFoundIfNoFutureCanEndIt(t *testing.T) {
+	waits := func(when asyncio.ReturnWhen, futures ...asyncio.AnyFuture) func(ctx context.Context, g group) {
+		return func(ctx context.Context, g group) {
+			var a, b *asyncio.Task[asyncio.None]
+			a = asyncio.Go(ctx, func(ctx context.Context) error {
+				_, _, err := asyncio.Wait(ctx, when, append(futures, asyncio.AnyFuture(b))...)
+				return err
+			}, asyncio.Name("a"))
+			b = asyncio.Go(ctx, func(ctx context.Context) error { _, err := a.Await(ctx); return err }, asyncio.Name("b"))
+		}
+	}
+	future := func(ctx context.Context) asyncio.AnyFuture { return newFuture[int](ctx) }
+	wantCertain(t, cyclesAmong(t, waits(asyncio.AllCompleted)), "a waits for all of b", "b waits for a")
+	wantCertain(t, cyclesAmong(t, waits(asyncio.FirstCompleted)), "a waits for the first of b", "b waits for a")
+	wantCertain(t, cyclesAmong(t, func(ctx context.Context, g group) { waits(asyncio.AllCompleted, future(ctx))(ctx, g) }),
+		"a waits for all of a Future[int], b", "b waits for a")
+	if reports := cyclesAmong(t, func(ctx context.Context, g group) { waits(asyncio.FirstCompleted, future(ctx))(ctx, g) }); len(reports) > 0 {
+		t.Errorf("the future may end the wait, but it is reported: %v", reports)
+	}
+}
+
+func TestCycle_ofAsCompleted_isReported(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var a, b *asyncio.Task[asyncio.None]
+		a = asyncio.Go(ctx, func(ctx context.Context) error {
+			for _, err := range asyncio.AsCompleted(ctx, b) {
+				return err
+			}
+			return nil
+		}, asyncio.Name("a"))
+		b = asyncio.Go(ctx, func(ctx context.Context) error { _, err := a.Await(ctx); return err }, asyncio.Name("b"))
+	})
+	wantCertain(t, reports, "a waits for the next of b", "b waits for a")
+}
+
+func TestCycle_reported_thoseWhoComeToItLaterAreNot(t *testing.T) {
+	var a, b asyncio.Lock
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		g.Go(lockBoth(&a, &b), asyncio.Name("left"))
+		g.Go(lockBoth(&b, &a), asyncio.Name("right"))
+		g.Go(func(ctx context.Context) error {
+			asyncio.Sleep(ctx, 50*time.Millisecond)
+			return a.Do(ctx, func() error { return nil })
+		})
+	})
+	wantCycle(t, reports, "left waits for a Lock held by right", "right waits for a Lock held by left")
+}
+
+func TestCycle_aThousandChildrenWantTheLockOfTheirOwner_isOneReport(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error {
+				return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+					for i := range 1000 {
+						g.Go(func(ctx context.Context) error {
+							asyncio.Sleep(ctx, time.Duration(i/10)*time.Millisecond/2)
+							return l.Do(ctx, func() error { return nil })
+						})
+					}
+					return nil
+				})
+			})
+		}, asyncio.Name("owner"))
+	})
+	var d *asyncio.DeadlockError
+	if len(reports) != 1 || !errors.As(reports[0].Err, &d) {
+		t.Fatalf("%d reports, want one: %v", len(reports), reports[:min(2, len(reports))])
+	}
+	lines := d.Tasks
+	if n := len(lines); n > 20 || !strings.HasPrefix(lines[n-1], "and ") {
+		t.Errorf("%d lines, the last of which is %q", n, lines[n-1])
+	}
+}
+
+func TestCycle_theHandlerMayEndIt(t *testing.T) {
+	var l asyncio.Lock
+	reports := 0
+	run(t, func(ctx context.Context) error {
+		asyncio.Go(ctx, func(ctx context.Context) error { return tick(ctx, time.Second) })
+		return l.Do(ctx, func() error {
+			if err := l.Acquire(ctx); err != nil {
+				return err
+			}
+			if now := asyncio.RunningLoop(ctx).Time(); now > 100*time.Millisecond {
+				t.Errorf("ended at %v", now)
+			}
+			return nil
+		})
+	}, asyncio.WithExceptionHandler(func(asyncio.ExceptionInfo) { reports++; l.Release() }))
+	if reports != 1 {
+		t.Errorf("%d reports", reports)
+	}
+}
+
+func TestCycle_ofLocksReleasedByOthers_isNone(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var l asyncio.Lock
+		l.Acquire(ctx)
+		asyncio.Go(ctx, func(ctx context.Context) error { l.Release(); return nil })
+		l.Acquire(ctx)
+	})
+	if len(reports) > 0 {
+		t.Errorf("reports %v", reports)
+	}
+}
+
+func TestCycle_besideAHundredThousandTasksOfOneGroup_isReported(t *testing.T) {
+	var never asyncio.Event
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		for range 100_000 {
+			g.Go(never.Wait)
+		}
+		awaitEachOther(ctx, "a", "b")
+	})
+	wantCertain(t, reports, "a waits for b", "b waits for a")
+}
+
+func TestDeadlock_ofSemaphores_namesTheHolders(t *testing.T) {
+	report := deadlocked(t, context.Background(), func(ctx context.Context) error {
+		s := asyncio.NewSemaphore(2)
+		var never asyncio.Event
+		for _, name := range []string{"one", "two"} {
+			asyncio.Go(ctx, func(ctx context.Context) error {
+				return s.Do(ctx, func() error { return never.Wait(ctx) })
+			}, asyncio.Name(name))
+		}
+		asyncio.Yield(ctx)
+		return s.Acquire(ctx)
+	})
+	wantText(t, report, "main waits for a Semaphore held by one, two (at ")
+}
+
+func TestSemaphore_Do_contendedOrNot_allocatesNothing(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		s := asyncio.NewSemaphore(1)
+		work := func() error { return asyncio.Yield(ctx) }
+		other := func(ctx context.Context) error {
+			for {
+				if err := s.Do(ctx, func() error { return nil }); err != nil {
+					return err
+				}
+				if err := asyncio.Yield(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		wantAllocs := func(what string) {
+			if n := testing.AllocsPerRun(100, func() { s.Do(ctx, work) }); n > 0 {
+				t.Errorf("%s: %v allocations", what, n)
+			}
+		}
+		wantAllocs("uncontended")
+		task := asyncio.Go(ctx, other)
+		wantAllocs("contended")
+		task.Cancel()
+		return nil
+	})
+}
