@@ -582,8 +582,12 @@ func TestCycle_ofLocksReleasedByOthers_isNone(t *testing.T) {
 
 func TestCycle_besideAHundredThousandTasksOfOneGroup_isReported(t *testing.T) {
 	var never asyncio.Event
+	others := 100_000
+	if raceEnabled {
+		others /= 10
+	}
 	reports := cyclesAmong(t, func(ctx context.Context, g group) {
-		for range 100_000 {
+		for range others {
 			g.Go(never.Wait)
 		}
 		awaitEachOther(ctx, "a", "b")

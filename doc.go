@@ -80,7 +80,8 @@
 // failed task that nobody awaits is reported through the exception handler when
 // it is dropped, or when the loop ends, once, with its name and the place where
 // it was created. When nothing can ever go on, [Run] returns a [DeadlockError]
-// that says who waits for what, who holds it, and in which line.
+// that says who waits for what, who holds it, and in which line. Of tasks that
+// wait for one another while others go on the exception handler is told.
 // [CaptureCallGraph] shows the same of a program that is well: what a task is
 // doing, and who awaits it.
 //
