@@ -61,7 +61,7 @@ func (l *Loop) letRun() {
 func (l *Loop) untilNext() time.Duration {
 	when := l.cycles.before(l.alarms.first())
 	switch {
-	case when == Forever:
+	case when == Forever && len(l.alarms.entries) == 0:
 		return -1
 	case !l.VirtualClock:
 		return max(0, when-l.Time())
