@@ -2,7 +2,10 @@ package asyncio_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +22,7 @@ type records struct {
 	mu     sync.Mutex
 	all    []map[string]string
 	logged chan struct{}
+	each   func(fields map[string]string) // if not nil, is told of each
 }
 
 func newRecords() *records { return &records{logged: make(chan struct{}, 1000)} }
@@ -30,9 +34,13 @@ func (r *records) Handle(_ context.Context, record slog.Record) error {
 	record.Attrs(func(a slog.Attr) bool { fields[a.Key] = a.Value.String(); return true })
 	r.mu.Lock()
 	r.all = append(r.all, fields)
+	each := r.each
 	r.mu.Unlock()
 	if strings.Contains(fields["stack"], "holdTheLoop") {
 		r.logged <- struct{}{}
+	}
+	if each != nil {
+		each(fields)
 	}
 	return nil
 }
@@ -79,7 +87,7 @@ func TestWatchdog_aStepHoldsTheLoop_isLoggedMeanwhileAndAtItsEnd(t *testing.T) {
 				asyncio.Yield(ctx)
 				hold(ctx, r)
 				asyncio.Sleep(ctx, 2*time.Millisecond)
-				for at := -1; at < 0 || at+1 == len(r.list()); at = r.barked() {
+				for list := r.list(); !strings.Contains(list[len(list)-1]["msg"], "was blocked"); list = r.list() {
 					asyncio.Sleep(ctx, time.Millisecond)
 				}
 				return nil
@@ -90,7 +98,7 @@ func TestWatchdog_aStepHoldsTheLoop_isLoggedMeanwhileAndAtItsEnd(t *testing.T) {
 			if task == "" {
 				task = name
 			}
-			first, second := list[0], list[1]
+			first, second := list[0], list[len(list)-1]
 			if !strings.Contains(first["msg"], "is blocked") || first["task"] != task || !strings.Contains(first["stack"], "holdTheLoop") {
 				t.Errorf("first: %v", first)
 			}
@@ -139,4 +147,243 @@ func TestWatchdog_switchedOff_saysNothing(t *testing.T) {
 	if err != nil || len(r.list()) != 0 {
 		t.Errorf("got %v, logged %v", err, r.list())
 	}
+}
+
+// waitFor returns a channel for the first record from now on that wanted accepts.
+func (r *records) waitFor(wanted func(map[string]string) bool) <-chan map[string]string {
+	stop := make(chan map[string]string, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.each = func(fields map[string]string) {
+		if wanted(fields) {
+			select {
+			case stop <- fields:
+			default:
+			}
+		}
+	}
+	return stop
+}
+
+func isBlocked(fields map[string]string) bool { return strings.Contains(fields["msg"], "is blocked") }
+
+// Each kind of block has a name and an advice of its own, and the report names
+// the user's line and none of the library's or the runtime's.
+func TestWatchdog_whatBlocks_isToldApart(t *testing.T) {
+	for name, c := range map[string]struct {
+		doing, advice string
+		hold          func(until <-chan map[string]string) map[string]string
+	}{
+		"a mutex": {"waits for a mutex", "asyncio.Lock", func(until <-chan map[string]string) (got map[string]string) {
+			var mu sync.Mutex
+			mu.Lock()
+			go func() { got = <-until; mu.Unlock() }()
+			mu.Lock()
+			return got
+		}},
+		"a channel": {"waits for a channel", "asyncio.Recv", func(until <-chan map[string]string) map[string]string {
+			return <-until
+		}},
+		"a select": {"waits for a channel", "asyncio.Recv", func(until <-chan map[string]string) map[string]string {
+			select {
+			case got := <-until:
+				return got
+			case <-make(chan int):
+				return nil
+			}
+		}},
+		"a wait group": {"waits for a sync.WaitGroup", "asyncio.Group", func(until <-chan map[string]string) (got map[string]string) {
+			var wg sync.WaitGroup
+			wg.Go(func() { got = <-until })
+			wg.Wait()
+			return got
+		}},
+		"a computation": {"computes", "asyncio.ToThread", func(until <-chan map[string]string) map[string]string {
+			for {
+				select {
+				case got := <-until:
+					return got
+				default:
+				}
+			}
+		}},
+		"time.Sleep": {"sleeps in time.Sleep", "asyncio.Sleep", func(until <-chan map[string]string) map[string]string {
+			for {
+				time.Sleep(100 * time.Millisecond)
+				select {
+				case got := <-until:
+					return got
+				default:
+				}
+			}
+		}},
+		"a pipe": {"waits for the network or a pipe", "aiofile", func(until <-chan map[string]string) map[string]string {
+			r, w, _ := os.Pipe()
+			defer r.Close()
+			got := make(chan map[string]string, 1)
+			go func() { got <- <-until; w.Close() }()
+			r.Read(make([]byte, 1))
+			return <-got
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecords()
+			err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+				got := c.hold(r.waitFor(func(f map[string]string) bool { return isBlocked(f) && f["doing"] == c.doing }))
+				if !strings.Contains(got["msg"], c.advice) || !strings.Contains(got["at"], "watchdog_test.go:") {
+					t.Errorf("logged: %v", got)
+				}
+				for _, other := range []string{"runtime.", "internal/engine", "iter.Pull", "asyncio.(*plainTask)"} {
+					if strings.Contains(got["stack"], other) {
+						t.Errorf("the stack has %s:\n%s", other, got["stack"])
+					}
+				}
+				return nil
+			}, asyncio.WithWatchdog(30*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+			wantErr(t, "Run", err, nil)
+		})
+	}
+}
+
+func TestWatchdog_aBlockThatLasts_isReportedAgain(t *testing.T) {
+	r := newRecords()
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		<-r.waitFor(func(f map[string]string) bool { return strings.Contains(f["msg"], "still blocked") })
+		return nil
+	}, asyncio.WithWatchdog(20*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+	wantErr(t, "Run", err, nil)
+}
+
+//go:noinline
+func blockHere(until <-chan map[string]string) { <-until }
+
+//go:noinline
+func blockThere(until <-chan map[string]string) { <-until }
+
+// Loops that are blocked at the same time are each reported with their own line,
+// also where all of them have one processor.
+func TestWatchdog_severalLoopsAreBlocked_eachIsNamedByItsOwnLine(t *testing.T) {
+	for _, procs := range []int{runtime.GOMAXPROCS(0), 1} {
+		t.Run(fmt.Sprintf("on %d processors", procs), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			blocks := map[string]func(<-chan map[string]string){"blockHere": blockHere, "blockThere": blockThere}
+			var all, said sync.WaitGroup
+			said.Add(len(blocks))
+			for name, block := range blocks {
+				all.Go(func() {
+					r := newRecords()
+					var once sync.Once
+					until := r.waitFor(isBlocked)
+					err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+						asyncio.Go(ctx, sleepFor(time.Hour))
+						asyncio.Yield(ctx)
+						both := make(chan map[string]string)
+						go func() {
+							got := <-until
+							if !strings.Contains(got["at"], name) || strings.Contains(got["stack"], "block") == strings.Contains(strings.ReplaceAll(got["stack"], name, ""), "block") {
+								t.Errorf("%s is reported with %v", name, got)
+							}
+							once.Do(said.Done)
+							said.Wait()
+							close(both)
+						}()
+						block(both)
+						return nil
+					}, asyncio.WithWatchdog(30*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+					wantErr(t, "Run", err, nil)
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+// The line is found among many suspended tasks, and below many calls.
+func TestWatchdog_manyTasksAndADeepStack_theLineIsNamed(t *testing.T) {
+	for _, c := range []struct{ tasks, deep int }{{10_000, 0}, {10, 60}} {
+		r := newRecords()
+		err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+			for range c.tasks {
+				asyncio.Go(ctx, sleepFor(time.Hour))
+			}
+			asyncio.Yield(ctx)
+			asyncio.Yield(ctx)
+			got := descend(c.deep, r.waitFor(func(f map[string]string) bool { return isBlocked(f) && f["doing"] == "waits for a channel" }))
+			if !strings.Contains(got["at"], "(asyncio_test.descend)") {
+				t.Errorf("%v: logged %v", c, got)
+			}
+			return nil
+		}, asyncio.WithWatchdog(30*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+		wantErr(t, "Run", err, nil)
+	}
+}
+
+//go:noinline
+func descend(deep int, until <-chan map[string]string) map[string]string {
+	if deep > 0 {
+		return descend(deep-1, until)
+	}
+	return <-until
+}
+
+// A loop may also be held by many steps of which none is long.
+func TestWatchdog_manyShortBlocks_areNamedWithTheirLine(t *testing.T) {
+	r := newRecords()
+	said := r.waitFor(func(f map[string]string) bool { return strings.Contains(f["msg"], "many short steps") })
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for {
+			select {
+			case got := <-said:
+				for _, want := range []string{"watchdog_test.go:", "asyncio_test.blockShortly", "sleeps in time.Sleep", " looks"} {
+					if !strings.Contains(got["lines"], want) {
+						t.Errorf("no %q in %v", want, got)
+					}
+				}
+				if !strings.Contains(got["msg"], "asyncio.Sleep") {
+					t.Errorf("no advice in %v", got)
+				}
+				return nil
+			default:
+				blockShortly()
+				asyncio.Yield(ctx)
+			}
+		}
+	}, asyncio.WithLogger(slog.New(r)))
+	wantErr(t, "Run", err, nil)
+	for _, f := range r.list() {
+		if isBlocked(f) {
+			t.Logf("a short block was a long one on this machine: %v", f)
+		}
+	}
+}
+
+func blockShortly() { time.Sleep(8 * time.Millisecond) }
+
+// What is short and far between holds nobody up.
+func TestWatchdog_fewShortBlocks_areNotLogged(t *testing.T) {
+	r := newRecords()
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for start := time.Now(); time.Since(start) < 1500*time.Millisecond; {
+			time.Sleep(2 * time.Millisecond)
+			asyncio.Sleep(ctx, 20*time.Millisecond)
+		}
+		return nil
+	}, asyncio.WithWatchdog(time.Second), asyncio.WithLogger(slog.New(r)))
+	if err != nil || len(r.list()) != 0 {
+		t.Errorf("got %v, logged %v", err, r.list())
+	}
+}
+
+// A loop that has slept so long that the watchdog sleeps, too, is watched again
+// when it wakes up.
+func TestWatchdog_afterALongSleep_watchesAgain(t *testing.T) {
+	r := newRecords()
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		for range 2 {
+			asyncio.Sleep(ctx, 1200*time.Millisecond)
+			<-r.waitFor(isBlocked)
+		}
+		return nil
+	}, asyncio.WithWatchdog(20*time.Millisecond), asyncio.WithLogger(slog.New(r)))
+	wantErr(t, "Run", err, nil)
 }

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
 )
 
@@ -39,17 +37,5 @@ func (l *Loop) Report(info ExceptionInfo) {
 
 // logException is the default exception handler.
 func (l *Loop) logException(info ExceptionInfo) {
-	defer func() { // a broken slog.Handler must not end the loop
-		if v := recover(); v != nil {
-			fmt.Fprintf(os.Stderr, "asyncio: logging panicked: %v\nasyncio: %s: %v\n", v, info.Message, info.Err)
-		}
-	}()
-	args := []any{slog.Any("err", info.Err)}
-	if info.Task != "" {
-		args = append(args, slog.String("task", info.Task))
-	}
-	if info.Created != "" {
-		args = append(args, slog.String("created", info.Created))
-	}
-	l.log().Error(fmt.Sprintf("asyncio: %s", info.Message), args...)
+	l.say(&report{level: slog.LevelError, message: info.Message, err: info.Err, task: info.Task, created: info.Created})
 }

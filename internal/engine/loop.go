@@ -56,6 +56,11 @@ type Loop struct {
 	closing  bool // waits fail
 	closed   bool
 
+	mark   uint8         // by which a profile shows whose step it is
+	dozing atomic.Bool   // the watchdog sleeps until the loop wakes it
+	rouse  chan struct{} // wakes it
+	slept  uint64        // how often the loop has slept; for the watchdog
+
 	// Face is the root package's Loop, which has what the engine need not know.
 	Face any
 
@@ -74,6 +79,7 @@ func New(c Config) (*Loop, error) {
 	}
 	l := &Loop{Config: c, start: time.Now(), poller: p}
 	l.inbox.wake = p.Wake
+	l.rouse = make(chan struct{}, 1)
 	l.pool = coro.NewPool(perform, l.successor)
 	l.root = Scope{loop: l, given: &given{values: context.Background()}}
 	l.detached = Scope{loop: l, given: &given{values: context.Background()}}
@@ -143,6 +149,21 @@ func (l *Loop) Running() bool { return l.running() != 0 }
 //
 //go:norace
 func (l *Loop) step() { l.steps++ }
+
+// fallAsleep says that the loop sleeps, and awaken that it does not any more.
+//
+//go:norace
+func (l *Loop) fallAsleep() {
+	l.slept++
+	l.idle.Store(true)
+}
+
+func (l *Loop) awaken() {
+	l.idle.Store(false)
+	if l.dozing.Load() {
+		l.wakeWatchdog()
+	}
+}
 
 // Current returns the task that runs, nil in callbacks.
 func (l *Loop) Current() *Task { return l.current }

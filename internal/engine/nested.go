@@ -19,6 +19,7 @@ func register(l *Loop) {
 	if loops.open == nil {
 		loops.open = map[*Loop]struct{}{}
 	}
+	l.mark = rarestMark()
 	loops.open[l] = struct{}{}
 }
 

@@ -233,6 +233,13 @@ func (l *Loop) cancelAll(cause error) {
 // runUntil runs the loop for a turn or more, until done. At a deadlock it
 // cancels all tasks with the report, and at a second one gives up.
 func (l *Loop) runUntil(done func() bool) error {
+	r := hubRun{loop: l, done: done}
+	marks[l.mark](&r)
+	return r.deadlock
+}
+
+// runTurns is runUntil below the loop's mark.
+func (l *Loop) runTurns(done func() bool) error {
 	var deadlock error
 	for {
 		l.single = l.stopping

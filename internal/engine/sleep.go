@@ -23,13 +23,13 @@ func (l *Loop) sleep(patient bool) bool {
 			l.trim()
 			wait = sooner(wait, trimEvery)
 		}
-		l.idle.Store(true)
+		l.fallAsleep()
 		if l.handed {
 			l.letRun()
 			wait = 0
 		}
 		l.poll(wait)
-		l.idle.Store(false)
+		l.awaken()
 	}
 	l.suspectSince = time.Time{}
 	return true

@@ -82,10 +82,8 @@ func exported(name string) bool { return name[0] >= 'A' && name[0] <= 'Z' }
 
 // position returns where a task waits in the user's code, as file:line, or "".
 func (t *Task) position() string {
-	for _, f := range t.Stack() {
-		if !ownFrame(f.Function) {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
+	if f, ok := usersFrame(t.Stack()); ok {
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
 	return ""
 }
@@ -93,7 +91,7 @@ func (t *Task) position() string {
 // place returns the file:line of a program counter, "" if it is the library's.
 func place(pc uintptr) string {
 	f := callerpc.Frame(pc)
-	if f.PC == 0 || ownFrame(f.Function) {
+	if f.PC == 0 || libraryFrame(f) {
 		return ""
 	}
 	return lineOf(f)
@@ -103,8 +101,3 @@ func lineOf(f runtime.Frame) string { return fmt.Sprintf("%s:%d", f.File, f.Line
 
 // Place returns the file:line of a program counter, "" if it is the library's.
 func Place(pc uintptr) string { return place(pc) }
-
-// ownFrame reports whether a function is the engine's or the root package's.
-func ownFrame(function string) bool {
-	return strings.HasPrefix(function, module+".") || strings.HasPrefix(function, module+"/internal/engine.")
-}

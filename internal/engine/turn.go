@@ -124,7 +124,24 @@ func perform(w *worker) (next *worker) {
 	}()
 	l.setRunning(w.G())
 	for {
-		p.task.body.Exec()
+		switch body := p.task.body; l.mark { // see marks.go
+		case 0:
+			mark0(body)
+		case 1:
+			mark1(body)
+		case 2:
+			mark2(body)
+		case 3:
+			mark3(body)
+		case 4:
+			mark4(body)
+		case 5:
+			mark5(body)
+		case 6:
+			mark6(body)
+		default:
+			mark7(body)
+		}
 		t := l.nextTask(true)
 		if t == nil {
 			return nil
