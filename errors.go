@@ -76,8 +76,11 @@ type PanicError struct {
 	Stack []byte // the stack at the panic, as from debug.Stack
 }
 
+// Error returns the value and where the panic was: the stack from the line that
+// panicked on, without the lines of Go's runtime and of this library, which
+// Stack has.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("asyncio: panic: %v\n\n%s", e.Value, e.Stack)
+	return fmt.Sprintf("asyncio: panic: %v\n\n%s", e.Value, engine.TrimPanic(string(e.Stack)))
 }
 
 // Unwrap returns the panic's value if it was an error.

@@ -65,6 +65,14 @@ func WithWatchdog(limit time.Duration) Option {
 // default.
 func WithInterrupt(on bool) Option { return Option{func(c *config) { c.engine.Interrupt = on }} }
 
+// WithQuitDump says whether SIGQUIT (Ctrl-\) writes what all tasks do, as
+// [DumpTasks] does, to the standard error while Run or RunForever runs, as it does
+// by default. Then the signal does what it does without that: Go writes the stacks
+// of its goroutines and ends the program. A handler of the loop for SIGQUIT takes
+// over ([Loop.AddSignalHandler]). What else asks package os/signal for SIGQUIT gets
+// it twice; switch the dump off there. Windows has no such signal.
+func WithQuitDump(on bool) Option { return Option{func(c *config) { c.engine.QuitDump = on }} }
+
 // WithThreadLimit sets how many calls of [ToThread] may run at once. The
 // default is 64.
 func WithThreadLimit(n int) Option { return Option{func(c *config) { c.maxThreads = n }} }

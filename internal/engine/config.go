@@ -14,12 +14,13 @@ type Config struct {
 	Poller       string
 	Watchdog     time.Duration
 	Interrupt    bool
+	QuitDump     bool
 	VirtualClock bool
 }
 
 // DefaultConfig returns the Config of a loop without options.
 func DefaultConfig() Config {
-	return Config{Debug: debugFromEnv(), Watchdog: 100 * time.Millisecond, Interrupt: true}
+	return Config{Debug: debugFromEnv(), Watchdog: 100 * time.Millisecond, Interrupt: true, QuitDump: true}
 }
 
 func debugFromEnv() bool {

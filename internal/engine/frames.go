@@ -110,7 +110,8 @@ func frames(pcs []uintptr) []runtime.Frame {
 
 // TrimPanic leaves of a stack as from debug.Stack what is of use to who reads it:
 // it begins at the line that panicked, and is without the lines of the runtime
-// and of this library. What it cannot read it returns as it is.
+// and of this library, and without arguments. What it cannot read it returns as it
+// is.
 func TrimPanic(stack string) string {
 	_, rest, ok := strings.Cut(stack, "\npanic(")
 	if ok {
@@ -133,6 +134,10 @@ func TrimPanic(stack string) string {
 		name := strings.TrimPrefix(function, "created by ")
 		base := name[:packageLen(name)]
 		if !libraryFrame(runtime.Frame{File: file + ".go"}) && base != "runtime" && base != "iter" && !strings.HasPrefix(name, "panic(") {
+			at, _, _ = strings.Cut(at, " +0x")
+			if args := strings.LastIndexByte(function, '('); args > 0 && name == function {
+				function = shortName(function[:args])
+			}
 			fmt.Fprintf(&b, "%s\n%s\n", function, at)
 		}
 	}

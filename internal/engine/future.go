@@ -151,7 +151,7 @@ func (f *Future) Awaiting(ctx context.Context, l *Loop) (*Parking, error) {
 	}
 	p, err := Running(ctx) // and not Step: it is known that this one waits
 	if err == nil && p.Loop() != l {
-		err = ErrOtherLoop
+		err = misused(ErrOtherLoop)
 	}
 	if err == nil && p.task == l.current && f == &p.task.Future {
 		err = errors.New("asyncio: Task.Await: a task cannot await itself")

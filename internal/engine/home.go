@@ -32,7 +32,7 @@ func (h *Home) Step(ctx context.Context) (*Parking, error) {
 // Move makes l the primitive's loop, unless it belongs to another one that lives.
 func (h *Home) Move(l *Loop) error {
 	if h.loop != nil && !h.loop.Closed() {
-		return ErrOtherLoop
+		return misused(ErrOtherLoop)
 	}
 	h.loop = l
 	return nil

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"time"
 )
 
 // interrupt is a run's hold on Ctrl-C.
@@ -27,7 +28,9 @@ func (l *Loop) onInterrupt(s *Scope) (stop func()) {
 	go func() {
 		if _, ok := <-i.arrived; ok {
 			i.end()
-			l.Post(func() { s.Cancel(ErrInterrupted) })
+			step, taken := l.stepsTaken(), make(chan struct{})
+			l.Post(func() { close(taken); s.Cancel(ErrInterrupted) })
+			l.interruptedAt(step, taken)
 		}
 	}()
 	return func() {
@@ -36,6 +39,25 @@ func (l *Loop) onInterrupt(s *Scope) (stop func()) {
 		close(i.arrived)
 	}
 }
+
+// interruptedAt says what keeps the loop from hearing of the interrupt, if it is
+// still in the same step after a while. So also a program that hangs tells where.
+func (l *Loop) interruptedAt(step uint64, taken chan struct{}) {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-taken:
+	case <-t.C:
+		if l.Running() && l.standsAt(step) {
+			r := blockReport(l.runningName(), 0, false, l.holder())
+			r.message = "interrupted, but the event loop is blocked and cannot end; interrupt again to end the program"
+			l.say(r)
+		}
+	}
+}
+
+// patience is how long a loop may take to answer before it is looked at why.
+const patience = 100 * time.Millisecond
 
 func (i *interrupt) end() {
 	i.listen(false)

@@ -56,6 +56,7 @@ type Loop struct {
 	closing  bool // waits fail
 	closed   bool
 
+	number uint64        // of all loops, in the order of their making
 	mark   uint8         // by which a profile shows whose step it is
 	dozing atomic.Bool   // the watchdog sleeps until the loop wakes it
 	rouse  chan struct{} // wakes it
@@ -93,7 +94,7 @@ func New(c Config) (*Loop, error) {
 func LoopOf(ctx context.Context) (*Loop, error) {
 	s := ScopeOf(ctx)
 	if s == nil {
-		return nil, ErrNotOnLoop
+		return nil, misused(ErrNotOnLoop)
 	}
 	if l := s.loop; !l.On() && (l.Running() || l.Closed()) {
 		return nil, wrongGoroutine(s.loop)
@@ -105,7 +106,7 @@ func LoopOf(ctx context.Context) (*Loop, error) {
 func MustLoopOf(call string, ctx context.Context) *Loop {
 	s := ScopeOf(ctx)
 	if s == nil {
-		panic(fmt.Sprintf("asyncio: %s: %v", call, ErrNotOnLoop))
+		panic(fmt.Sprintf("asyncio: %s: %v", call, misused(ErrNotOnLoop)))
 	}
 	s.loop.Check(call)
 	return s.loop
@@ -130,7 +131,7 @@ func (l *Loop) misuse(call string) {
 	if l.Closed() {
 		panic(fmt.Sprintf("asyncio: %s: %v", call, ErrLoopClosed))
 	}
-	panic(fmt.Sprintf("asyncio: %s: %v", call, ErrWrongGoroutine))
+	panic(fmt.Sprintf("asyncio: %s: %v", call, misused(ErrWrongGoroutine)))
 }
 
 // setRunning records which goroutine is the loop now. Other goroutines compare

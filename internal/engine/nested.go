@@ -10,6 +10,7 @@ import (
 // loops are all that are open, to find out that a goroutine is one of them.
 var loops struct {
 	sync.Mutex
+	made uint64
 	open map[*Loop]struct{}
 }
 
@@ -19,6 +20,8 @@ func register(l *Loop) {
 	if loops.open == nil {
 		loops.open = map[*Loop]struct{}{}
 	}
+	loops.made++
+	l.number = loops.made
 	l.mark = rarestMark()
 	loops.open[l] = struct{}{}
 }

@@ -66,7 +66,7 @@ func Running(ctx context.Context) (*Parking, error) {
 	s := (*Scope)(c)
 	if !ours {
 		if s = ScopeOf(ctx); s == nil {
-			return nil, ErrNotOnLoop
+			return nil, misused(ErrNotOnLoop)
 		}
 	}
 	if !s.loop.On() {
@@ -115,7 +115,7 @@ func (p *Parking) enter(ctx context.Context, q *WaitQueue) (*Scope, error) {
 	l := p.Loop()
 	if q != nil && q.head != nil && q.head.Loop() != l {
 		p.Step()
-		return nil, ErrOtherLoop
+		return nil, misused(ErrOtherLoop)
 	}
 	c, ours := ctx.(*Ctx)
 	if !ours || c.ext.Load() != nil || l.closing {
@@ -264,16 +264,16 @@ func wrongGoroutine(l *Loop) error {
 	if l.Closed() {
 		return ErrLoopClosed
 	}
-	return ErrWrongGoroutine
+	return misused(ErrWrongGoroutine)
 }
 
 func wrongContext(runs, owner *Task) error {
 	switch {
 	case runs == nil:
-		return fmt.Errorf("%w: a callback must not wait", ErrWrongContext)
+		return misused(fmt.Errorf("%w: a callback must not wait", ErrWrongContext))
 	case owner == nil:
-		return fmt.Errorf("%w: %s waits with the loop's own context", ErrWrongContext, runs.Name())
+		return misused(fmt.Errorf("%w: %s waits with the loop's own context", ErrWrongContext, runs.Name()))
 	default:
-		return fmt.Errorf("%w: %s waits with the context of %s", ErrWrongContext, runs.Name(), owner.Name())
+		return misused(fmt.Errorf("%w: %s waits with the context of %s", ErrWrongContext, runs.Name(), owner.Name()))
 	}
 }

@@ -128,7 +128,7 @@ func (r *report) writeTo(w io.Writer) {
 	}
 	b.WriteByte('\n')
 	if r.task != "" {
-		fmt.Fprintf(&b, "  %s %s\n", r.task, r.doing)
+		fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(r.task+" "+r.doing))
 	}
 	if r.at != "" {
 		fmt.Fprintf(&b, "  at %s\n", r.at)

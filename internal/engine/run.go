@@ -53,6 +53,7 @@ func (l *Loop) RunForever(ctx context.Context) error {
 	if l.Interrupt {
 		defer l.onInterrupt(top)()
 	}
+	defer l.onQuit()()
 	if err := l.runUntil(func() bool { return l.stopping }); err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func (l *Loop) RunMain(ctx context.Context, main Main, owns bool) error {
 	if l.Interrupt {
 		defer l.onInterrupt(&t.Scope)()
 	}
+	defer l.onQuit()()
 	deadlock := l.runUntil(func() bool { return t.Done() || l.stopping })
 	if l.stopping && !t.Done() {
 		t.observed = false

@@ -46,6 +46,7 @@ func (s *signals) add(l *Loop, sig os.Signal, fn func(os.Signal)) {
 	s.handlers[sig] = h
 	s.order = append(s.order, sig)
 	l.outside++
+	countQuit(sig, 1)
 	signal.Notify(h.arrived, sig)
 	if sig == os.Interrupt {
 		s.interrupt.listen(false)
@@ -75,6 +76,7 @@ func (s *signals) remove(l *Loop, sig os.Signal) bool {
 	delete(s.handlers, sig)
 	s.order = slices.DeleteFunc(s.order, func(o os.Signal) bool { return o == sig })
 	l.outside--
+	countQuit(sig, -1)
 	signal.Stop(h.arrived)
 	close(h.arrived)
 	return true
