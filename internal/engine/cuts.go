@@ -87,7 +87,7 @@ func (c *cuts) restart(now time.Time) {
 	c.looks, c.held, c.samples, c.lost, c.last = nil, 0, nil, 0, now
 }
 
-// sample takes the stack of the step that holds the loop, at most a tenth of the
+// sample takes the stack of the step that holds the loop, at most 5 % of the
 // time.
 func (c *cuts) sample(l *Loop, now time.Time) {
 	if now.Before(c.nextSample) || now.Before(c.nextReport) || len(c.samples) == enough {
@@ -101,7 +101,7 @@ func (c *cuts) sample(l *Loop, now time.Time) {
 	s.h = l.holder()
 	took := time.Since(start)
 	c.lost += took
-	c.nextSample = now.Add(10 * took)
+	c.nextSample = now.Add(20 * took)
 	if len(s.h.stack) > 0 {
 		c.samples = append(c.samples, s)
 	}
