@@ -46,7 +46,7 @@ func init() {
 			err := quit.Wait(ctx)
 			fmt.Println("handled")
 			return err
-		})
+		}, asyncio.WithWatchdog(0))
 	}
 	children["failing"] = func() {
 		asyncio.Run(context.Background(), func(ctx context.Context) error {

@@ -56,6 +56,19 @@ func (r *records) barked() int {
 	return slices.IndexFunc(r.list(), func(f map[string]string) bool { return strings.Contains(f["stack"], "holdTheLoop") })
 }
 
+// over returns the record that says that the step of holdTheLoop is over, nil if
+// there is none yet.
+func (r *records) over() map[string]string {
+	if at := r.barked(); at >= 0 {
+		for _, f := range r.list()[at:] {
+			if strings.Contains(f["msg"], "was blocked") {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
 // holdTheLoop blocks the loop until the watchdog has barked.
 func holdTheLoop(r *records) { <-r.logged }
 
@@ -87,7 +100,7 @@ func TestWatchdog_aStepHoldsTheLoop_isLoggedMeanwhileAndAtItsEnd(t *testing.T) {
 				asyncio.Yield(ctx)
 				hold(ctx, r)
 				asyncio.Sleep(ctx, 2*time.Millisecond)
-				for list := r.list(); !strings.Contains(list[len(list)-1]["msg"], "was blocked"); list = r.list() {
+				for r.over() == nil {
 					asyncio.Sleep(ctx, time.Millisecond)
 				}
 				return nil
@@ -98,7 +111,7 @@ func TestWatchdog_aStepHoldsTheLoop_isLoggedMeanwhileAndAtItsEnd(t *testing.T) {
 			if task == "" {
 				task = name
 			}
-			first, second := list[0], list[len(list)-1]
+			first, second := list[0], r.over()
 			if !strings.Contains(first["msg"], "is blocked") || first["task"] != task || !strings.Contains(first["stack"], "holdTheLoop") {
 				t.Errorf("first: %v", first)
 			}
@@ -199,13 +212,9 @@ func TestWatchdog_whatBlocks_isToldApart(t *testing.T) {
 			return got
 		}},
 		"a computation": {"computes", "asyncio.ToThread", func(until <-chan map[string]string) map[string]string {
-			for {
-				select {
-				case got := <-until:
-					return got
-				default:
-				}
+			for len(until) == 0 {
 			}
+			return <-until
 		}},
 		"time.Sleep": {"sleeps in time.Sleep", "asyncio.Sleep", func(until <-chan map[string]string) map[string]string {
 			for {

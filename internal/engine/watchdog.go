@@ -134,12 +134,18 @@ func (w *watchdog) blocked() bool {
 	l, name := w.loop, w.loop.runningName()
 	over := make(chan time.Duration, 1)
 	go func() { over <- w.untilOver() }() // to look for the stack may take longer than the block
-	if runtime.NumGoroutine() > slowFrom {
+	slow := runtime.NumGoroutine() > slowFrom
+	if slow {
 		l.say(&report{message: "the event loop is blocked; its line is being looked for", task: name, held: time.Since(w.since)})
 	}
 	for again := false; ; again = true {
 		began := time.Now()
-		l.say(blockReport(name, began.Sub(w.since), again, l.holder()))
+		h := l.holder()
+		if len(h.stack) == 0 && !again && !slow && !l.standsAt(w.step) {
+			<-over // it is over already, and nobody knows what it was
+			return w.nap(0)
+		}
+		l.say(blockReport(name, began.Sub(w.since), again, h))
 		pause := max(2*began.Sub(w.since), 10*time.Since(began))
 		select {
 		case <-time.After(min(pause, mostQuiet)):
