@@ -14,11 +14,14 @@ import (
 // What Go offers for that are the stacks of all goroutines. runtime.Stack stops
 // the program for 10 µs a goroutine and more. A goroutine profile stops it only
 // to begin and to end: each goroutine's stack is noted while the others run, and
-// is that of the moment at which the profile began. It takes 1.4 µs a goroutine
-// and 0.4 KB, given back afterwards: nothing among a few thousand, and at
-// 1,000,000 suspended tasks about 1.4 s of another core. (The same as text, from
-// runtime/pprof, takes 5 µs; an execution trace of 20 ms, 0.8 µs, but nobody else
-// may trace then.) The loop pays nothing before it is suspected: see marks.go.
+// is that of the moment at which the profile began. It takes 1.4 µs of processor
+// time a goroutine (measured at 200,000: 0.27 s) and 0.4 KB, given back afterwards;
+// nothing among a few thousand. At 1,000,000 suspended tasks the collector may have
+// to run for it, too: there the line came 8 to 22 s after the limit, on two cores
+// that other programs kept busy five times over. So the watchdog says first that
+// the loop is blocked. (The same as text, from runtime/pprof, takes 4 to 7 µs; an
+// execution trace 0.8 µs, but nobody else may trace then.) The loop pays nothing
+// before it is suspected: see marks.go.
 //
 // A CPU profile would be cheaper, but there can be one only, and that may be the
 // user's; and it does not see who waits.
