@@ -43,7 +43,7 @@ type cutLook struct {
 
 type cutSample struct {
 	task    string
-	h       holder
+	h       blocker
 	starved bool
 }
 
@@ -98,7 +98,7 @@ func (c *cuts) sample(l *Loop, now time.Time) {
 		c.began, c.cpu = time.Now(), processTime()
 	}
 	start := time.Now()
-	s.h = l.holder()
+	s.h = l.blocker()
 	took := time.Since(start)
 	c.lost += took
 	c.nextSample = now.Add(20 * took)

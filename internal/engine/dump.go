@@ -96,7 +96,7 @@ func (l *Loop) dumpBlocked() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s has %s, which cannot be listed as the loop is blocked\n", l.title(), count(l.tasksLeft(), "task"))
 	t := l.runningTask()
-	r := blockReport(l.runningName(), 0, false, l.holder())
+	r := blockReport(l.runningName(), 0, false, l.blocker())
 	if t != nil {
 		r.created = t.Created()
 	}

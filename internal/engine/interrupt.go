@@ -49,7 +49,7 @@ func (l *Loop) interruptedAt(step uint64, taken chan struct{}) {
 	case <-taken:
 	case <-t.C:
 		if l.Running() && l.standsAt(step) {
-			r := blockReport(l.runningName(), 0, false, l.holder())
+			r := blockReport(l.runningName(), 0, false, l.blocker())
 			r.message = "interrupted, but the event loop is blocked and cannot end; interrupt again to end the program"
 			l.say(r)
 		}

@@ -3,9 +3,7 @@ package engine
 import (
 	"container/list"
 	"errors"
-	"reflect"
 	"runtime"
-	"strings"
 )
 
 // In debug mode, what users open and have to close is followed: at the loop's end
@@ -70,33 +68,9 @@ func userPlace() string {
 	pcs := make([]uintptr, 64)
 	for frames, more := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]), true; more; {
 		var f runtime.Frame
-		if f, more = frames.Next(); !library(f) && !standard(f) {
+		if f, more = frames.Next(); !libraryFrame(f) && !goFrame(f) {
 			return lineOf(f)
 		}
 	}
 	return ""
 }
-
-// library reports whether a frame is one of this library's packages, and not of a
-// test, a command or an example.
-func library(f runtime.Frame) bool {
-	name, ours := strings.CutPrefix(f.Function, module)
-	if !ours || strings.HasSuffix(f.File, "_test.go") {
-		return false
-	}
-	return name[0] == '.' || strings.HasPrefix(name, "/internal/") || strings.HasPrefix(name, "/lowlevel") || strings.HasPrefix(name, "/aio")
-}
-
-// standard reports whether a frame is of the standard library, whose files lie
-// where those of package strings do.
-func standard(f runtime.Frame) bool { return strings.HasPrefix(f.File, standardRoot) }
-
-var standardRoot = func() string {
-	pc := reflect.ValueOf(strings.Cut).Pointer()
-	file, _ := runtime.FuncForPC(pc).FileLine(pc)
-	root := strings.TrimSuffix(file, "strings/strings.go")
-	if root == "" { // -trimpath: nothing tells the files apart
-		return "\x00"
-	}
-	return root
-}()

@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// A holder is who holds the loop, as its stack shows.
-type holder struct {
+// A blocker is who holds the loop, as its stack shows.
+type blocker struct {
 	doing
 	stack []runtime.Frame // trimmed to what users know; empty if it was not found
 	more  int             // others that it might be as well
 }
 
-// holder looks for who holds the loop.
-func (l *Loop) holder() holder {
+// blocker looks for who holds the loop.
+func (l *Loop) blocker() blocker {
 	stacks := l.holders()
 	if len(stacks) == 0 {
-		return holder{}
+		return blocker{}
 	}
-	h := holder{doing: whatDoes(stacks[0]), stack: trim(stacks[0]), more: len(stacks) - 1}
+	h := blocker{doing: whatDoes(stacks[0]), stack: trim(stacks[0]), more: len(stacks) - 1}
 	if len(h.stack) == 0 { // nothing of it is the user's
 		h.doing = doing{what: "is in the loop's own code", waits: h.waits}
 		h.stack = stacks[0][:min(len(stacks[0]), 8)]
@@ -34,7 +34,7 @@ func (l *Loop) holder() holder {
 }
 
 // place returns the user's line, or "".
-func (h holder) place() string {
+func (h blocker) place() string {
 	if f, ok := usersFrame(h.stack); ok {
 		return fmt.Sprintf("%s:%d (%s)", f.File, f.Line, shortName(f.Function))
 	}
@@ -57,7 +57,7 @@ type report struct {
 	stack   []runtime.Frame
 }
 
-func blockReport(task string, held time.Duration, again bool, h holder) *report {
+func blockReport(task string, held time.Duration, again bool, h blocker) *report {
 	r := &report{message: "the event loop is blocked", advice: h.advice, task: task, held: held, doing: h.what, at: h.place(), stack: h.stack}
 	if again {
 		r.message = "the event loop is still blocked"

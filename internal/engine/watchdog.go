@@ -140,7 +140,7 @@ func (w *watchdog) blocked() bool {
 	}
 	for again := false; ; again = true {
 		began := time.Now()
-		h := l.holder()
+		h := l.blocker()
 		if len(h.stack) == 0 && !again && !slow && !l.standsAt(w.step) {
 			<-over // it is over already, and nobody knows what it was
 			return w.nap(0)
