@@ -3,6 +3,7 @@ package asyncio_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,10 @@ func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
 	event, queue, full := &asyncio.Event{}, asyncio.NewQueue[int](0), asyncio.NewQueue[int](1)
 	full.TryPut(1)
 	future := asyncio.NewFuture[int](loop)
+	var set asyncio.Event
+	set.Set()
+	var condition asyncio.Condition
+	ch := make(chan int, 2)
 	none := func(context.Context) error { return nil }
 	return map[string]func(ctx context.Context) error{
 		"Sleep":     sleepFor(time.Second),
@@ -42,6 +47,38 @@ func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
 		"Wait":       func(ctx context.Context) error { _, _, err := asyncio.Wait(ctx, 0, future); return err },
 		"WaitFor":    func(ctx context.Context) error { _, err := asyncio.WaitFor(ctx, 1, value(1)); return err },
 		"WaitTask":   func(ctx context.Context) error { _, err := asyncio.WaitForTask(ctx, 1, future); return err },
+		"WaitUntil":  func(ctx context.Context) error { return condition.WaitFor(ctx, func() bool { return true }) },
+		"Condition":  condition.Wait,
+		"Event, set": set.Wait,
+		"Join":       asyncio.NewQueue[int](0).Join,
+		"All": func(ctx context.Context) (err error) {
+			for _, err = range queue.All(ctx) {
+			}
+			return err
+		},
+		"Barrier": func(ctx context.Context) error { _, err := asyncio.NewBarrier(1).Wait(ctx); return err },
+		"Limiter": asyncio.NewLimiter(1, time.Second).Acquire,
+		"Recv":    func(ctx context.Context) error { ch <- 1; _, _, err := asyncio.Recv(ctx, ch); <-ch; return err },
+		"Send":    func(ctx context.Context) error { return asyncio.Send(ctx, ch, 1) },
+		"CallOn":  func(ctx context.Context) error { _, err := asyncio.CallOn(ctx, loop, value(1)); return err },
+		"Threads": loop.ShutdownThreads,
+		"Signals": func(ctx context.Context) (err error) {
+			for _, err = range asyncio.Signals(ctx) {
+				break
+			}
+			return err
+		},
+		"Map": func(ctx context.Context) error {
+			_, err := asyncio.Map(ctx, 1, slices.Values([]int{1}), square)
+			return err
+		},
+		"Results":   func(ctx context.Context) error { return asyncio.GatherResults(ctx, value(1))[0].Err },
+		"Staggered": func(ctx context.Context) error { _, _, errs := asyncio.StaggeredRace(ctx, 1, value(1)); return errs[0] },
+		"TimeoutAt": func(ctx context.Context) error { return asyncio.TimeoutAt(ctx, time.Now(), none) },
+		"Scope": func(ctx context.Context) error {
+			return asyncio.TimeoutScope(ctx, 1, func(context.Context, *asyncio.Deadline) error { return nil })
+		},
+		"Enter":      func(ctx context.Context) error { return asyncio.Enter(ctx, func() error { return nil }) },
 		"WaitQueue":  func(ctx context.Context) error { return new(lowlevel.WaitQueue).Wait(ctx, why("x")) },
 		"WaitIO":     func(ctx context.Context) error { return new(lowlevel.WaitQueue).WaitOutside(ctx, why("x")) },
 		"WithValue":  func(ctx context.Context) error { return asyncio.Yield(context.WithValue(ctx, key("k"), 1)) },
@@ -115,6 +152,48 @@ func TestWait_withTheContextOfAnotherLoop_isRefused(t *testing.T) {
 			})
 		})
 		return err
+	})
+}
+
+func TestPrimitives_usedOnALoop_refuseCallsFromAnotherGoroutine_thoughNobodyHasEverWaited(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		var event asyncio.Event
+		var lock asyncio.Lock
+		semaphore, bounded := asyncio.NewSemaphore(9), asyncio.NewBoundedSemaphore(9)
+		queue, limiter, barrier := asyncio.NewQueue[int](0), asyncio.NewLimiter(9, time.Second), asyncio.NewBarrier(2)
+		future := asyncio.NewFuture[int](asyncio.RunningLoop(ctx))
+		calls := map[string]func(){
+			"Event.Set":                event.Set,
+			"Event.Clear":              event.Clear,
+			"Lock.TryAcquire":          func() { lock.TryAcquire(ctx) },
+			"Semaphore.TryAcquire":     func() { semaphore.TryAcquire() },
+			"Semaphore.Release":        semaphore.Release,
+			"BoundedSemaphore.Release": func() { bounded.Release() },
+			"Queue.TryPut":             func() { queue.TryPut(1) },
+			"Queue.TryGet":             func() { queue.TryGet() },
+			"Queue.TaskDone":           queue.TaskDone,
+			"Queue.Shutdown":           func() { queue.Shutdown(false) },
+			"Limiter.TryAcquire":       func() { limiter.TryAcquire() },
+			"Barrier.Reset":            barrier.Reset,
+			"Future.SetResult":         func() { future.SetResult(1) },
+			"Future.SetError":          func() { future.SetError(context.Canceled) },
+		}
+		event.Set()
+		semaphore.TryAcquire()
+		bounded.TryAcquire()
+		queue.TryPut(1)
+		limiter.TryAcquire()
+		barrier.Reset()
+		elsewhere(func() {
+			for name, call := range calls {
+				mustPanic(t, name+": asyncio: called from a goroutine that is not the event loop's", call)
+			}
+		})
+		if queue.Len() != 1 || lock.Locked() || future.Done() {
+			t.Error("a call that was refused had an effect")
+		}
+		mustPanic(t, "Lock.TryAcquire: asyncio: the context does not belong to an event loop", func() { lock.TryAcquire(context.Background()) })
+		return nil
 	})
 }
 

@@ -265,8 +265,8 @@ func (q *queue[T]) drop() {
 
 // check panics if the caller is not on the queue's loop.
 func (q *queue[T]) check(method string) {
-	if l := q.home.Loop(); l != nil && l.Elsewhere() {
-		l.Check(q.kind.String() + "." + method)
+	if !q.home.On() { // or else the message is not needed
+		q.home.Check(q.kind.String() + "." + method)
 	}
 }
 

@@ -38,12 +38,23 @@ func (h *Home) Move(l *Loop) error {
 	return nil
 }
 
-// Check panics if the loop runs, and the caller is not on it.
+// Check panics if the loop runs, and the caller is not on it. If the primitive
+// belongs to none, it belongs to the caller's from now on: so a use from
+// elsewhere is found even if nobody has ever waited.
 func (h *Home) Check(call string) {
-	if l := h.loop; l != nil && l.Elsewhere() {
+	switch l := h.loop; {
+	case l != nil && l.On():
+	case l != nil && l.Running():
 		l.misuse(call)
+	case l == nil || l.Closed():
+		if here := Here(); here != nil {
+			h.loop = here
+		}
 	}
 }
+
+// On reports whether the caller is on the primitive's loop.
+func (h *Home) On() bool { return h.loop != nil && h.loop.On() }
 
 // Elsewhere reports whether the loop runs, and the caller is not on it.
 func (l *Loop) Elsewhere() bool {
