@@ -50,6 +50,9 @@
 //     the same turn as the cancellation is delivered; the next wait reports.
 //   - A wait under a done context yields once, so that a loop of failing waits
 //     does not starve the others.
+//   - Where there is nothing to wait for, what takes something (a lock, an item)
+//     fails under a done context, and what only asks whether something has
+//     happened (a set [Event], a [Task] that is done) is answered.
 //   - Clean-up that has to wait runs under [Shield] or [context.WithoutCancel].
 //   - The contexts of the standard library work on ours, and are accepted by
 //     every wait: WithValue costs nothing, WithTimeout and WithCancel cost a

@@ -31,7 +31,8 @@ func (e *Event) Clear() {
 // IsSet reports whether the flag is set.
 func (e *Event) IsSet() bool { return e.set }
 
-// Wait returns at once if the flag is set, and waits for it if not.
+// Wait returns nil if the flag is set, whatever the state of ctx, and waits for it
+// if not.
 //
 // If ctx ends first, Wait returns its cause.
 func (e *Event) Wait(ctx context.Context) error {

@@ -223,7 +223,7 @@ func (q *queue[T]) done(n int) {
 }
 
 // Join waits until every item that was put has been reported done, or dropped
-// by Shutdown.
+// by Shutdown. If that is so already it returns nil, whatever the state of ctx.
 //
 // If ctx ends first, Join returns its cause.
 func (q *queue[T]) Join(ctx context.Context) error {
