@@ -20,8 +20,9 @@
 //     thing as a context, which is all that users see of it (ctx.go).
 //   - A [Future] is a result to come without its type, which the face adds.
 //   - outside.go counts what can come from elsewhere; deadlock.go says when
-//     nothing can; failure.go sees to it that no error is lost; watchdog.go says
-//     what blocks the loop, for which blocker.go finds the line and report.go the
+//     nothing can, and cycle.go when tasks wait for one another while the rest
+//     lives; failure.go sees to it that no error is lost; watchdog.go says what
+//     blocks the loop, for which blocker.go finds the line and report.go the
 //     words; dump.go writes what all tasks do.
 //
 // Everything belongs to the loop's goroutine, but for what says otherwise.
