@@ -1,0 +1,6 @@
+#include "textflag.h"
+
+// func Getg() uintptr
+TEXT ·Getg(SB), NOSPLIT, $0-4
+	MOVW g, ret+0(FP)
+	RET
