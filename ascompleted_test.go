@@ -75,7 +75,7 @@ func TestAsCompleted_whatIsDoneComesFirst_inTheOrderOfTheArguments(t *testing.T)
 			wantGiven(t, "under a done context", got, err, f[0], f[1], f[3])
 		})
 		return nil
-	})
+	}, fifo)
 }
 
 func TestAsCompleted_inOneTurn_comeInTheOrderOfTheirEnd(t *testing.T) {

@@ -102,7 +102,7 @@ func TestBarrier_givesEachPartyAnIndexOfItsOwn(t *testing.T) {
 		letWait(t, ctx)
 		wantParties(t, "all have come", tasks, "0 1 2 3")
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: barrier-05
@@ -118,7 +118,7 @@ func TestBarrier_ofOne_neverWaits(t *testing.T) {
 			wantState(t, b, "filling, 0 of 1")
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: barrier-07
@@ -181,7 +181,7 @@ func TestBarrier_whileOthersLeave_nextRoundWaits(t *testing.T) {
 			t.Errorf("index %d, want 1", index)
 		}
 		return err
-	})
+	}, fifo)
 }
 
 // conformance: barrier-10
@@ -203,7 +203,7 @@ func TestBarrier_cancelledParty_doesNotCountAndAnotherTakesItsPlace(t *testing.T
 		letWait(t, ctx)
 		wantParties(t, "in the end", append(tasks, more), "cancelled 0 1")
 		return nil
-	})
+	}, fifo)
 }
 
 func TestBarrier_cancelledInTheTurnInWhichTheLastOneComes(t *testing.T) {
@@ -290,7 +290,7 @@ func TestBarrier_resetWhileDraining_breaksOnlyThoseWhoHaveNotLeft(t *testing.T) 
 		letWait(t, ctx)
 		wantParties(t, "the next round", next, "0 1")
 		return err
-	})
+	}, fifo)
 }
 
 // In asyncio those who come back are not counted before they run again. Here
@@ -310,7 +310,7 @@ func TestBarrier_resetByTheLastToLeave_breaksTheNextRound(t *testing.T) {
 		letWait(t, ctx)
 		wantParties(t, "those who wait after that", again, "0 1")
 		return err
-	})
+	}, fifo)
 }
 
 // conformance: barrier-17
@@ -324,7 +324,7 @@ func TestBarrier_abortWhileDraining_breaksThoseWhoHaveNotLeftAndTheNextRound(t *
 		wantParties(t, "the next round", next, "broken broken")
 		wantState(t, b, "broken, 0 of 3")
 		return nil
-	})
+	}, fifo)
 }
 
 func TestBarrier_abortedAndResetWhileDraining_isFillingWhenAllHaveLeft(t *testing.T) {
@@ -338,7 +338,7 @@ func TestBarrier_abortedAndResetWhileDraining_isFillingWhenAllHaveLeft(t *testin
 		wantParties(t, "who had not left", last, "broken")
 		wantState(t, b, "filling, 0 of 3")
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: barrier-18 barrier-19
@@ -362,7 +362,7 @@ func TestBarrier_abortedByAPartyThatFails_isBrokenUntilReset(t *testing.T) {
 		letWait(t, ctx)
 		wantParties(t, "after the reset", tasks, "0 1 2")
 		return nil
-	})
+	}, fifo)
 }
 
 func TestBarrier_underADoneContext_doesNotCount(t *testing.T) {

@@ -160,7 +160,7 @@ func TestCallGraph_future_hasNoStack_andListsEachThatAwaitsIt(t *testing.T) {
 			})
 			return nil
 		})
-	})
+	}, fifo)
 	if g.Name != "a Future[string]" || g.State != "pending" || len(g.Stack) != 0 || len(g.AwaitedBy) != 2 {
 		t.Fatalf("got\n%v", g)
 	}

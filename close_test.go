@@ -208,7 +208,7 @@ func TestClose_aCallbackThatAsksForItselfForEver_doesNotHoldItUp(t *testing.T) {
 }
 
 func TestClose_whatIsStillInLine_runs(t *testing.T) {
-	loop, err := asyncio.NewLoop()
+	loop, err := asyncio.NewLoop(fifo)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func TestCondition_notify_wakesInOrder_eachWhenTheOneBeforeHasReleasedTheLock(t 
 		asyncio.Sleep(ctx, 5*time.Second)
 		wantLog(t, "in the end", log, "a, b, c")
 		return c.Do(ctx, func() error { return c.Notify(1000) })
-	})
+	}, fifo)
 }
 
 // conformance: condition-09
@@ -90,7 +90,7 @@ func TestCondition_notifyAll_wakesAllWhoWaitNow(t *testing.T) {
 		_, err := late[0].Await(ctx)
 		wantErr(t, "who came after NotifyAll", err, context.Canceled)
 		return nil
-	})
+	}, fifo)
 }
 
 // A waiter is out of line as soon as it is cancelled, and yet it goes on only
@@ -173,7 +173,7 @@ func TestCondition_notifiedAndCancelled_inAnyOrder(t *testing.T) {
 				wantLog(t, name, log, "first: boom, second")
 				cancel(nil)
 				return nil
-			})
+			}, fifo)
 		}
 	}
 }
@@ -410,7 +410,7 @@ func TestCondition_deadlock_saysWhatIsWaitedFor(t *testing.T) {
 // have it, as a task that has ended kept it, is unwound.
 func TestCondition_loopClosed_leavesWaitWithTheLock_orIsUnwound(t *testing.T) {
 	for _, leaked := range []bool{false, true} {
-		loop := clockLoop(t, noReports(t))
+		loop := clockLoop(t, noReports(t), fifo)
 		var c asyncio.Condition
 		inside, left, unwound := 0, 0, 0
 		for range 3 {

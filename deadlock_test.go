@@ -50,7 +50,7 @@ func TestDeadlock_reportNamesEachTaskAndWhatItWaitsForAndWhoHasIt(t *testing.T) 
 			g.Go(both(&b, &a), asyncio.Name("right"))
 			return nil
 		})
-	}, asyncio.WithDebug(true))
+	}, asyncio.WithDebug(true), fifo)
 	wantText(t, report, "deadlock",
 		"main waits for the 2 tasks of its group", "idle waits for an Event",
 		"left waits for a Lock held by right", "right waits for a Lock held by left", "deadlock_test.go:")
@@ -268,7 +268,7 @@ func TestDeadlock_whatCanStillGoOn_isNone(t *testing.T) {
 }
 
 func TestRunOnce_nothingWillEverRun_reportsFalse(t *testing.T) {
-	loop, err := asyncio.NewLoop()
+	loop, err := asyncio.NewLoop(fifo)
 	if err != nil {
 		t.Fatal(err)
 	}

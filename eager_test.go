@@ -132,7 +132,7 @@ func TestEagerStart_nested_nothingRunsInBetween(t *testing.T) {
 			}
 			check(t, order)
 			return nil
-		})
+		}, fifo)
 	})
 	t.Run("from a callback", func(t *testing.T) {
 		run(t, func(ctx context.Context) error {
@@ -160,7 +160,7 @@ func TestEagerStart_nested_nothingRunsInBetween(t *testing.T) {
 				t.Errorf("%d others ran at last, want 2", others)
 			}
 			return nil
-		})
+		}, fifo)
 	})
 }
 

@@ -38,7 +38,7 @@ func TestEvent_set_letsAllGoOn_andALateComerDoesNotWait(t *testing.T) {
 			t.Errorf("order %v", order)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: event-03

@@ -91,7 +91,7 @@ func TestWithExecutor_theLimitHolds_andCancelledCallsGiveTheirPermitsBack(t *tes
 			t.Errorf("got %d, %v", v, err)
 		}
 		return nil
-	}, asyncio.WithExecutor(hand.start), asyncio.WithThreadLimit(2))
+	}, asyncio.WithExecutor(hand.start), asyncio.WithThreadLimit(2), fifo)
 }
 
 func TestWithExecutor_thatRunsTheWorkAtOnce(t *testing.T) {

@@ -148,7 +148,7 @@ func TestTask_severalFailuresThatNobodySaw_areReportedInTheirOrder(t *testing.T)
 			asyncio.Go(ctx, failing2(errors.New(name)), asyncio.Name(name))
 		}
 		return asyncio.Yield(ctx)
-	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { order = append(order, i.Task) }))
+	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { order = append(order, i.Task) }), fifo)
 	if got := strings.Join(order, " "); got != "a b c d e f g h" {
 		t.Errorf("order %s", got)
 	}

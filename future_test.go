@@ -65,7 +65,7 @@ func TestFuture_SetResult_canBeDoneOnce(t *testing.T) {
 			t.Error("Cancel of a finished future")
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: future-13
@@ -141,7 +141,7 @@ func TestFuture_set_wakesAllWhoWaitInTheirOrder(t *testing.T) {
 			t.Errorf("order %v", order)
 		}
 		return err
-	})
+	}, fifo)
 }
 
 // conformance: future-39
@@ -178,7 +178,7 @@ func TestFuture_doneCallbacks_runInTheNextTurnInOrder(t *testing.T) {
 			}
 			mustPanic(t, "nil function", func() { f.AddDoneCallback(nil) })
 			return nil
-		})
+		}, fifo)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestGroup_aTaskFails_theOthersAndTheFunctionAreCancelled(t *testing.T) {
 			t.Errorf("the cause says %v, at %v", inTask, loop.Time())
 		}
 		return asyncio.Sleep(ctx, time.Second)
-	}, noReports(t))
+	}, noReports(t), fifo)
 }
 
 func TestGroup_oneError_isReturnedAsItIs(t *testing.T) {

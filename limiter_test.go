@@ -96,7 +96,7 @@ func TestLimiter_isFair_nobodyOvertakesWhoWantsMore(t *testing.T) {
 			t.Error(s)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestLimiter_severalThatFitAtOnce_goAtOnce(t *testing.T) {
@@ -113,7 +113,7 @@ func TestLimiter_severalThatFitAtOnce_goAtOnce(t *testing.T) {
 		asyncio.Sleep(ctx, time.Hour)
 		wantLog(t, "granted", log, "1 at 3s, 2 at 3s, 2 at 5s")
 		return nil
-	})
+	}, fifo)
 }
 
 func TestLimiter_cancelledWaiter_takesNothing(t *testing.T) {
@@ -349,7 +349,7 @@ func TestLimiter_atRandom(t *testing.T) {
 				t.Errorf("seed %d: %s, want %s", seed, m, want)
 			}
 			return nil
-		})
+		}, fifo)
 		if t.Failed() {
 			return
 		}

@@ -40,7 +40,7 @@ func TestLock_servesInTheOrderOfComing(t *testing.T) {
 			t.Errorf("order %v, locked %v", order, lock.Locked())
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // pitfall: 23
@@ -131,7 +131,7 @@ func TestLock_firstWaiterCancelledWhenTheHolderReleases_theNextOneGetsIt(t *test
 			lock.Release()
 			_, err := c.Await(ctx)
 			return err
-		})
+		}, fifo)
 	}
 }
 

@@ -67,7 +67,7 @@ func TestCallSoon_tasksAndCallbacksTakeTurnsInOrder(t *testing.T) {
 			t.Errorf("order: %s", got)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: loop-09 loop-25

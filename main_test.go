@@ -4,8 +4,13 @@ import (
 	"os"
 	"testing"
 
+	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/leakcheck"
 )
+
+// fifo is for tests that say who runs after whom: chaos (ASYNCIO_CHAOS) leaves them
+// alone.
+var fifo = asyncio.WithChaos(0)
 
 // childEnv names what this test binary is to do when a test has started it as a
 // process of its own.

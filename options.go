@@ -39,8 +39,25 @@ func WithDebug(on bool) Option { return Option{func(c *config) { c.engine.Debug 
 
 // WithVirtualClock gives the loop a clock that stands still while there is
 // something to do, and jumps to the next timer when there is not: a program
-// that sleeps for hours runs in milliseconds, and in the same order each time.
+// that sleeps for hours runs in milliseconds, and in the same order each time. The wall clock ([Loop.Now]) begins at midnight UTC of
+// January 1, 2000, as in package testing/synctest.
 func WithVirtualClock() Option { return Option{func(c *config) { c.engine.VirtualClock = true }} }
+
+// WithChaos is for tests: it lets every call that may wait yield, and those that
+// are ready run in an order drawn from seed. A seed of 0 turns chaos off. The
+// environment variable ASYNCIO_CHAOS does the same for all loops; its value is a
+// seed, or "random" for a fresh one, which is printed.
+//
+// On a virtual clock a seed is an order: the test fails again with the same one.
+// Promises stay promises: callbacks and timers keep their order, waiters are
+// served in line, [Yield] lets everybody who is ready have a turn, and a task with
+// [EagerStart] takes its first step at once.
+func WithChaos(seed uint64) Option { return Option{func(c *config) { c.engine.Chaos = seed }} }
+
+// WithTrace writes down what the loop does: see [Trace].
+func WithTrace(t *Trace) Option {
+	return Option{func(c *config) { c.engine.Trace = t.engine() }}
+}
 
 // WithExceptionHandler sets what is called, on the loop, with failures that no
 // code was there to receive. The default logs them.

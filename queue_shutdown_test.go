@@ -175,7 +175,7 @@ func TestQueueShutdown_immediate_afterAGetterWasWoken_theGetterKeepsItsItem(t *t
 			q.TaskDone()
 			_, err := join.Await(ctx)
 			return err
-		})
+		}, fifo)
 	}
 }
 

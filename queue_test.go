@@ -134,7 +134,7 @@ func TestQueue_getWaitsForAnItem(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: queue-12 queue-19
@@ -157,7 +157,7 @@ func TestQueue_firstGetterCancelled_theItemGoesToTheSecond(t *testing.T) {
 				t.Errorf("putFirst %v: got %v; a %v, b %v", putFirst, got, a, b)
 			}
 			return nil
-		})
+		}, fifo)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestQueue_waitingPutters_comeInOrder_asManyAsThereIsRoom(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: queue-14
@@ -277,7 +277,7 @@ func TestQueue_cancelledPutter_insertsNothing_andTheOthersComeInOrder(t *testing
 			t.Error("room was lost or won")
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: queue-24 queue-29

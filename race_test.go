@@ -62,7 +62,7 @@ func TestStaggeredRace_succeedsWhenTheNextIsDue_oneWins(t *testing.T) {
 				t.Errorf("%s is first: winner %d, %v; started at %v", what, winner, errs, at)
 			}
 			return nil
-		}, asyncio.WithTaskFactory(factory))
+		}, asyncio.WithTaskFactory(factory), fifo)
 	}
 }
 
@@ -176,7 +176,7 @@ func TestStaggeredRace_severalSucceedInOneTurn_oneWins(t *testing.T) {
 			wantErr(t, "a loser", err, context.Canceled)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // Who finds its context not done and returns has won: so what was made is

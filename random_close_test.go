@@ -14,7 +14,7 @@ func TestRandomPrograms_closedInTheMiddle_everyTaskIsUnwound(t *testing.T) {
 	for seed := range uint64(300) {
 		p := newProgram(4*seed + 1) // one without other goroutines
 		loop, err := asyncio.NewLoop(asyncio.WithVirtualClock(),
-			asyncio.WithExceptionHandler(p.reported))
+			asyncio.WithExceptionHandler(p.reported), fifo)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -164,7 +164,7 @@ func (p *program) say(format string, args ...any) {
 
 // run runs the program and judges it.
 func (p *program) run() {
-	err := asyncio.Run(context.Background(), p.main, asyncio.WithVirtualClock(), asyncio.WithInterrupt(false),
+	err := asyncio.Run(context.Background(), p.main, asyncio.WithVirtualClock(), fifo, asyncio.WithInterrupt(false),
 		asyncio.WithWatchdog(0), asyncio.WithExceptionHandler(p.reported))
 	if err != nil {
 		p.fault("Run returned %v", err)

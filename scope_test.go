@@ -348,7 +348,7 @@ func TestTask_belowAStandardContext_outlivesItsCreatorAndIsCancelledWithThatCont
 			wantErr(t, "a task that outlived its creator", err, boom)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestContext_ofATaskThatHasEnded_isCancelled(t *testing.T) {

@@ -57,7 +57,7 @@ func TestSemaphore_letsInAsManyAsItHasPermits(t *testing.T) {
 			letWait(t, ctx)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: semaphore-06 semaphore-07
@@ -82,7 +82,7 @@ func TestSemaphore_cancelledWaiters_areSkipped(t *testing.T) {
 			t.Errorf("at the end: %v, %s", order, s)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: semaphore-08
@@ -156,7 +156,7 @@ func TestSemaphore_whoComesAgain_queuesBehindThoseWhoWait(t *testing.T) {
 			t.Errorf("order %s", got)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: semaphore-13
@@ -184,7 +184,7 @@ func TestSemaphore_severalReleasesInOneStep_goToThoseWhoWaitBeforeAnyNewcomer(t 
 			t.Errorf("order %v", order)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestSemaphore_underADoneContext_takesNoPermit(t *testing.T) {

@@ -89,7 +89,7 @@ func TestYield_whatIsReadyRunsFirst_once(t *testing.T) {
 				t.Errorf("%s: order %v", name, order)
 			}
 			return nil
-		})
+		}, fifo)
 	}
 }
 
@@ -178,5 +178,5 @@ func TestAfter_cancelledAfterItsTime_keepsItsValue(t *testing.T) {
 			t.Errorf("got %q, %v", v, err)
 		}
 		return nil
-	})
+	}, fifo)
 }

@@ -102,7 +102,7 @@ func TestRunForever_stoppedBefore_makesOneTurnAndDoesNotWait(t *testing.T) {
 // conformance: loop-17
 // pitfall: 32
 func TestStop_whatCameUpInTheLastTurn_isHandledOnceInTheNextRun(t *testing.T) {
-	loop := clockLoop(t)
+	loop := clockLoop(t, fifo)
 	counts := map[string]int{}
 	count := func(what string) func() { return func() { counts[what]++ } }
 	future := asyncio.NewFuture[int](loop)

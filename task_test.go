@@ -90,7 +90,7 @@ func TestTask_startsInTheNextTurn_inTheOrderOfCreation(t *testing.T) {
 			t.Errorf("order %v", order)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestTask_veryManyOfThem_takeTurnsInOrder(t *testing.T) {
@@ -114,7 +114,7 @@ func TestTask_veryManyOfThem_takeTurnsInOrder(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}, fifo)
 }
 
 func TestTask_ofACancelledContext_startsAndSeesIt(t *testing.T) {
@@ -212,7 +212,7 @@ func TestTask_String_showsNameStateAndWhatItWaitsFor(t *testing.T) {
 		slow.Await(ctx)
 		want(slow, "slow (cancelled)")
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: task-16 task-34 taskgroup-19 taskgroup-31
@@ -471,7 +471,7 @@ func TestAwait_resultAndCancellationInTheSameTurn_theResultIsKeptAndTheNextWaitR
 		_, err = task.Await(ctx)
 		wantErr(t, "cancelled first", err, context.Canceled)
 		return nil
-	})
+	}, fifo)
 }
 
 func TestAwait_ofWhatIsDone_givesItAtOnceUnderACancelledContext(t *testing.T) {

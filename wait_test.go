@@ -61,7 +61,7 @@ func TestWait_all_areDoneAfterTheLongest_andAtOnceTheSecondTime(t *testing.T) {
 		wantNoTurn(t, ctx, func() { done, pending, err = asyncio.Wait(ctx, asyncio.AllCompleted, a, b) })
 		wantSets(t, "second", done, pending, []*intTask{a, b}, nil)
 		return err
-	})
+	}, fifo)
 }
 
 // conformance: wait-02
@@ -198,7 +198,7 @@ func TestWait_failedTasks_areDone_andStillReportedWhenNobodyLooks(t *testing.T) 
 			a.Err()
 		}
 		return nil
-	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i.Err) }))
+	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i.Err) }), fifo)
 	if !slices.Equal(reports, []error{unseen, unseen}) {
 		t.Errorf("reported: %v", reports)
 	}
@@ -397,7 +397,7 @@ func TestWait_manyWaitForOneFuture_eachComesAndGoesAlone(t *testing.T) {
 			t.Errorf("order %v", got)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestWait_isSeenInTheCallGraphAndInReports(t *testing.T) {

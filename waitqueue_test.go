@@ -96,7 +96,7 @@ func TestWaitQueue_wakesInTheOrderOfWaiting(t *testing.T) {
 			t.Errorf("at the end: %v, Len %d", order, q.Len())
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 func TestWaitQueue_whoIsCancelledIsOutOfLineAtOnce(t *testing.T) {

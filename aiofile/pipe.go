@@ -178,6 +178,7 @@ func (p *Pipe) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline)
 }
 
 func (p *Pipe) beFair(ctx context.Context) {
+	p.loop.Stir()
 	if p.streak++; p.streak >= pipeFairness {
 		p.streak = 0
 		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 const (
@@ -157,6 +158,7 @@ func (f *File) unlock() {
 type streak int
 
 func (s *streak) beFair(ctx context.Context, n int) {
+	engine.Stir(ctx)
 	if *s += streak(1 + n/fairnessUnit); *s >= fairness {
 		*s = 0
 		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes

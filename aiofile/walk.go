@@ -93,6 +93,7 @@ func (w *walker) walk(e *WalkEntry) bool {
 
 // beFair lets others have a turn now and then, and reports false if the walk is cancelled.
 func (w *walker) beFair() bool {
+	engine.Stir(w.ctx)
 	if w.steps++; w.steps%fairness != 0 {
 		return true
 	}

@@ -147,6 +147,7 @@ func (w *Writer) WriteString(s string) (int, error) { return w.Write([]byte(s)) 
 //
 // It is ended by ctx; what was written stays, and is sent.
 func (w *Writer) Drain(ctx context.Context) error {
+	engine.Stir(ctx)
 	q := w.q
 	if err := w.check(ctx); err != nil {
 		return fmt.Errorf("aionet: send to %s: %w", nameOf(w.conn), err)

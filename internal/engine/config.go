@@ -16,11 +16,17 @@ type Config struct {
 	Interrupt    bool
 	QuitDump     bool
 	VirtualClock bool
+	Chaos        uint64 // the seed; 0: none
+	Trace        *Trace // nil: none
 }
 
 // DefaultConfig returns the Config of a loop without options.
 func DefaultConfig() Config {
-	return Config{Debug: debugFromEnv(), Watchdog: 100 * time.Millisecond, Interrupt: true, QuitDump: true}
+	c := Config{Debug: debugFromEnv(), Watchdog: 100 * time.Millisecond, Interrupt: true, QuitDump: true, Chaos: chaosFromEnv()}
+	if w := traceFromEnv(); w != nil {
+		c.Trace = NewTrace(w)
+	}
+	return c
 }
 
 func debugFromEnv() bool {

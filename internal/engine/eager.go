@@ -19,8 +19,14 @@ func (t *Task) startNow(l *Loop) {
 
 // runNext puts t first in line.
 func (l *Loop) runNext(t *Task) {
+	if l.director != nil {
+		l.director.take(byStep)
+	}
 	l.ready.pushFront(t)
 	l.turn++
+	if l.director != nil {
+		l.director.keepFirst()
+	}
 }
 
 // startFromCallback runs t on the hub, as a turn of its own.
@@ -28,6 +34,10 @@ func (t *Task) startFromCallback(l *Loop) {
 	turn, single := l.turn, l.single
 	l.turn, l.single, l.calling = 0, true, false
 	l.spent = 0
+	if l.director != nil {
+		l.director.eager++
+		defer func() { l.director.eager-- }()
+	}
 	t.run(l)
 	for l.turn > 0 {
 		l.next().run(l)

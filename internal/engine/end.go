@@ -17,6 +17,9 @@ func (l *Loop) shut() error {
 	l.failures.reportAll()
 	l.pool.Close()
 	l.closed = true
+	if l.director != nil {
+		l.director.close()
+	}
 	unregister(l)
 	return l.poller.Close()
 }

@@ -68,6 +68,9 @@ func (p *Parking) Step() {
 func (p *Parking) Spend(steps, bytes int) (exhausted bool) {
 	l := p.Loop()
 	l.spent += steps + bytes/stepBytes
+	if l.director != nil && l.director.stirs(l) {
+		return true
+	}
 	return l.spent > TurnSteps
 }
 

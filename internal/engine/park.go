@@ -80,12 +80,12 @@ func Running(ctx context.Context) (*Parking, error) {
 }
 
 // Live returns the task that runs the caller, if ctx is a scope of that task
-// which has not ended; else nil, and Running says why. It is the short way for
+// which has not ended; else nil, and Step says why. It is the short way for
 // what need not wait, and takes a step of the turn: nil also means that there is
-// none left.
+// none left. Under chaos nobody goes it.
 func Live(ctx context.Context) *Task {
 	if c, ok := ctx.(*Ctx); ok && c.loop.On() && c.task == c.loop.current && c.ext.Load() == nil {
-		if l := c.loop; l.spent < TurnSteps {
+		if l := c.loop; l.spent < TurnSteps && l.director == nil {
 			l.spent++
 			return c.task
 		}
@@ -186,6 +186,9 @@ func (p *Parking) Requeue() bool {
 		p.warn()
 	}
 	l.ready.push(p.task)
+	if l.director != nil {
+		l.director.yielded()
+	}
 	return true
 }
 

@@ -38,6 +38,16 @@ func (r *ring) pop() runnable {
 	return e
 }
 
+// bringToFront lets the i-th entry be the next to be popped. The others keep their
+// order.
+func (r *ring) bringToFront(i int) {
+	e := r.at(i)
+	for mask := len(r.buf) - 1; i > 0; i-- {
+		r.buf[(r.head+i)&mask] = r.buf[(r.head+i-1)&mask]
+	}
+	r.buf[r.head] = e
+}
+
 // at returns the i-th entry from the front.
 func (r *ring) at(i int) runnable { return r.buf[(r.head+i)&(len(r.buf)-1)] }
 

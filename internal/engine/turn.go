@@ -18,6 +18,9 @@ func (l *Loop) next() runnable {
 	l.sincePoll++
 	l.spent = 0
 	l.step()
+	if l.director != nil {
+		l.director.next()
+	}
 	return l.ready.pop()
 }
 
@@ -73,6 +76,9 @@ func (l *Loop) nextTask(mayStart bool) *Task {
 			return nil
 		}
 		l.turn = l.ready.n
+	}
+	if l.director != nil {
+		l.director.choose()
 	}
 	t, ok := l.ready.at(0).(*Task)
 	if !ok || t.at == nil && !mayStart {

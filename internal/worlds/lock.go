@@ -36,6 +36,7 @@ func (l *Lock) TryAcquire() bool { return l.state.CompareAndSwap(free, held) }
 
 // Acquire waits on the loop. If ctx ends first it returns the cause, and does not hold the lock.
 func (l *Lock) Acquire(ctx context.Context, loop *engine.Loop, what engine.Waitable) error {
+	loop.Stir()
 	if l.TryAcquire() {
 		return nil
 	}
