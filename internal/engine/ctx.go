@@ -35,9 +35,11 @@ type scopeExt struct {
 	mu      sync.Mutex
 	ended   bool
 	cause   error // set with ended
-	done    chan struct{}
+	done    <-chan struct{}
+	twin    *twin     // whose channel done is, if it was asked for before the end
 	after   list.List // of func(), in the order of their coming
 	foreign *foreign  // the context around, if it is not a scope of ours
+	below   int       // foreigns that were made below this scope; the loop's own
 }
 
 // endedExt stands for every scope that has ended normally and that nobody else
@@ -72,17 +74,22 @@ func (c *Ctx) Done() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.done == nil {
-		e.done = make(chan struct{})
+		e.twin = newTwin()
+		e.done = e.twin.ctx.Done()
 	}
 	return e.done
 }
 
 // Err returns nil, [context.Canceled] or [context.DeadlineExceeded].
 func (c *Ctx) Err() error {
-	cause := (*Scope)(c).Cause()
-	if cause == nil {
-		return nil
+	if cause := (*Scope)(c).Cause(); cause != nil {
+		return errOf(cause)
 	}
+	return nil
+}
+
+// errOf is the standard library's word for a cause.
+func errOf(cause error) error {
 	if cause == context.DeadlineExceeded || Errors.IsTimeout(cause) {
 		return context.DeadlineExceeded
 	}
@@ -95,14 +102,13 @@ func (c *Ctx) Value(key any) any {
 	case scopeKey{}:
 		return (*Scope)(c)
 	case cancelKey:
-		return (*Scope)(c).standardCause()
+		return (*Scope)(c).standard()
 	}
 	return c.given.values.Value(key)
 }
 
-// AfterFunc is how the standard library's derived contexts ask to be told; see
-// [context.AfterFunc]. The loop calls f, in the order of asking, and f must not
-// block, which theirs don't.
+// AfterFunc lets the loop call f when the scope ends, in the order of asking. f
+// must not block.
 func (c *Ctx) AfterFunc(f func()) func() bool {
 	e := (*Scope)(c).shared()
 	e.mu.Lock()
@@ -183,12 +189,68 @@ func (*keySpy) Done() <-chan struct{}       { return endedExt.done }
 func (*keySpy) Err() error                  { return context.Canceled }
 func (s *keySpy) Value(key any) any         { s.key = key; return nil }
 
-// standardCause answers context.Cause, which wants one of its own contexts.
-func (s *Scope) standardCause() any {
-	cause := s.Cause()
-	if cause == nil {
+// A twin is a context of the standard library that ends when its scope does, by
+// the loop's own hand. The library takes it for the scope, as they have their
+// channel in common. So each context that is derived from the scope's, even with
+// values or types of others in between, is a child of the twin and ends with it at
+// once. (The library would have a goroutine wait for the end otherwise, and the
+// order would be the scheduler's.)
+type twin struct {
+	ctx   context.Context
+	end   func()
+	err   error // with which it is to end
+	cause any   // see standardCause
+}
+
+func newTwin() *twin {
+	t := &twin{}
+	ctx, cancel := context.WithCancel((*twinParent)(t))
+	_ = cancel // end does what it would, with the scope's error
+	t.ctx = ctx
+	return t
+}
+
+// twinParent is what a twin is derived from: that gives it the error and the cause.
+type twinParent twin
+
+var never = make(chan struct{})
+
+func (*twinParent) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (*twinParent) Done() <-chan struct{}       { return never }
+func (t *twinParent) Err() error                { return t.err }
+func (t *twinParent) AfterFunc(end func()) func() bool {
+	t.end = end
+	return func() bool { return true }
+}
+func (t *twinParent) Value(key any) any {
+	if key == cancelKey {
+		return t.cause
+	}
+	return nil
+}
+
+// standard answers the standard library, which looks for a context of its own: to
+// derive others from it, or to ask for the cause.
+func (s *Scope) standard() any {
+	e := s.ext.Load()
+	if e == nil {
 		return nil
 	}
+	if e != endedExt {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+	}
+	switch {
+	case e.twin != nil:
+		return e.twin.ctx.Value(cancelKey)
+	case e.ended:
+		return standardCause(e.cause)
+	default:
+		return nil
+	}
+}
+
+func standardCause(cause error) any {
 	c, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
 	return c.Value(cancelKey)

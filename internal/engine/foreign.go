@@ -13,6 +13,7 @@ type foreign struct {
 	ended func(cause error) // is told on the loop, at most once
 	index int               // in the loop's list, -1 when not followed any more
 	count *int              // of those outside, among whom it is
+	near  *scopeExt         // of the scope in which ctx was made, and which ends it; nil: none does
 	stop  func() bool
 }
 
@@ -22,6 +23,12 @@ func (l *Loop) follow(ctx context.Context, ended func(cause error)) *foreign {
 	l.foreigns.add(f)
 	f.count = l.countFor(ctx)
 	*f.count++
+	if s := scopeAround(ctx); s != nil && s.loop == l {
+		if e := s.ext.Load(); e != nil && !e.ended {
+			f.near = e
+			e.below++
+		}
+	}
 	f.stop = context.AfterFunc(ctx, func() { l.Post(f.tell) })
 	return f
 }
@@ -32,6 +39,9 @@ func (f *foreign) unfollow() {
 	}
 	f.loop.foreigns.remove(f)
 	*f.count--
+	if f.near != nil {
+		f.near.below--
+	}
 	f.stop()
 }
 

@@ -161,9 +161,9 @@ func (s *Scope) end(end *scopeExt) {
 	}
 }
 
-// endShared tells those who asked for it by AfterFunc: the standard library's
-// contexts below s. What of ours stands below those hears of it here, too, and
-// not only when a goroutine has come round: so the order is always the same.
+// endShared tells the standard library's contexts below s, and those who asked for
+// it by AfterFunc. What of ours stands below those contexts hears of it here, too,
+// and not only when a goroutine has come round: so the order is always the same.
 func (s *Scope) endShared(e *scopeExt, cause error) {
 	e.mu.Lock()
 	if e.ended {
@@ -173,23 +173,23 @@ func (s *Scope) endShared(e *scopeExt, cause error) {
 	e.ended, e.cause = true, cause
 	foreign := e.foreign
 	e.foreign = nil
-	if e.done == nil {
-		e.done = endedExt.done
+	if t := e.twin; t != nil {
+		t.err, t.cause = errOf(cause), standardCause(cause)
+		t.end() // it takes locks of the library only
 	} else {
-		close(e.done)
+		e.done = endedExt.done
 	}
 	e.mu.Unlock()
 	if foreign != nil {
 		foreign.unfollow()
 	}
-	if e.after.Len() == 0 {
-		return
-	}
 	for f := e.after.Front(); f != nil; f = f.Next() {
 		f.Value.(func())()
 	}
 	e.after.Init()
-	s.loop.lookAtForeigns()
+	if e.below > 0 {
+		s.loop.lookAtForeigns()
+	}
 }
 
 // standing returns s, or if it has been left the nearest scope above that has
