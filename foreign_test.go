@@ -31,8 +31,10 @@ func TestStandardContext_reachesTheTasksOfTasksThatHaveEnded(t *testing.T) {
 // derivations are ways in which the standard library's contexts come to stand below
 // ours.
 var derivations = map[string]func(context.Context) (context.Context, context.CancelFunc){
-	"WithCancel":  context.WithCancel,
-	"WithTimeout": func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, time.Hour) },
+	"WithCancel": context.WithCancel,
+	"WithTimeout": func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, time.Hour)
+	},
 	"WithCancel below WithValue": func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(context.WithValue(ctx, valueKey{}, 1))
 	},

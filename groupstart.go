@@ -32,9 +32,9 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	}
 	t := &startingChild{do: fn}
 	t.start(t, g, "TaskGroup.Start", opts, callerpc.Get())
-	t.abandoned = engine.CauseOf(ctx) != nil // then the wait only yields, and the task is Start's to end
 	if t.phase == phaseStarting {
 		p.Behind(&t.task)
+		t.awaited = true
 		if err := p.Wait(ctx, &t.starter, &t.task); err != nil {
 			return t.abandon(p, err)
 		}
@@ -71,6 +71,7 @@ type startingChild struct {
 	starter engine.WaitQueue
 	phase   phase
 
+	awaited   bool // Start waits
 	abandoned bool // Start was cancelled, and waits for the end
 }
 
@@ -93,7 +94,9 @@ func (t *startingChild) ready() {
 	t.task.Scope.Loop().Check("the ready function of TaskGroup.Start")
 	if t.phase == phaseStarting {
 		t.phase = phaseReady
-		t.starter.WakeAll()
+		if t.starter.WakeAll() == 0 && t.awaited { // Start is cancelled, and only has not run yet
+			t.abandoned = true
+		}
 	}
 }
 
