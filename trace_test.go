@@ -21,7 +21,7 @@ func TestTrace_saysWhatRanAndWhyAndWhatItWaitsFor(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		var lock asyncio.Lock
 		lock.Acquire(ctx)
-		asyncio.RunningLoop(ctx).CallLater(2*time.Second, tick)
+		asyncio.RunningLoop(ctx).CallLater(2*time.Second, traceTick)
 		asyncio.Go(ctx, lock.Acquire, asyncio.Name("other"))
 		asyncio.Sleep(ctx, time.Second)
 		lock.Release()
@@ -32,7 +32,7 @@ func TestTrace_saysWhatRanAndWhyAndWhatItWaitsFor(t *testing.T) {
 2	0s	task other starts	ready since step 1	waits for a Lock held by main
 3	1s	task main goes on	ready by a timer	waits for a timer
 4	1s	task other goes on	ready since step 3	finished
-5	2s	timer github.com/go-asyncio/asyncio_test.tick	ready by a timer
+5	2s	timer github.com/go-asyncio/asyncio_test.traceTick	ready by a timer
 6	1h0m1s	timeout of main	ready by a timer
 7	1h0m1s	task main goes on: asyncio: timed out after 1h0m0s	ready since step 6	finished
 `
@@ -45,7 +45,7 @@ func TestTrace_saysWhatRanAndWhyAndWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-func tick() {}
+func traceTick() {}
 
 // failing is a writer that takes so many lines.
 type failsAfter int
