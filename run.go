@@ -47,7 +47,11 @@ func mainTask(main func(ctx context.Context) error) engine.Main {
 // run. main's error is reported then, if it fails, and cancelling ctx cancels it
 // still.
 func (l *Loop) Run(ctx context.Context, main func(ctx context.Context) error) error {
-	return l.loop.RunMain(ctx, mainTask(main), true)
+	start := mainTask(main)
+	if err := l.loop.CheckBubble(); err != nil {
+		return err
+	}
+	return l.loop.RunMain(ctx, start, true)
 }
 
 // RunForever runs the loop until [Loop.Stop] is called, and returns nil then

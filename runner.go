@@ -40,6 +40,9 @@ func (r *Runner) Run(ctx context.Context, main func(ctx context.Context) error) 
 	if err != nil {
 		return err
 	}
+	if err := l.loop.CheckBubble(); err != nil {
+		return err
+	}
 	return l.loop.RunMain(ctx, mainTask(main), false)
 }
 

@@ -2,6 +2,7 @@ package asyncio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -22,13 +23,14 @@ import (
 // On Windows there are os.Interrupt and syscall.SIGTERM only; see [os/signal].
 //
 // AddSignalHandler returns an error if sig is no signal, or one that cannot be
-// caught, as SIGKILL. fn must not wait.
+// caught, as SIGKILL, or if the loop is in a bubble of testing/synctest. fn must
+// not wait.
 func (l *Loop) AddSignalHandler(sig os.Signal, fn func(os.Signal)) error {
 	if fn == nil {
 		panic("asyncio: Loop.AddSignalHandler: nil function")
 	}
 	l.loop.Check("Loop.AddSignalHandler")
-	if err := catchable(sig); err != nil {
+	if err := l.catchable(sig); err != nil {
 		return fmt.Errorf("asyncio: Loop.AddSignalHandler: %w", err)
 	}
 	l.loop.HandleSignal(sig, fn)
@@ -85,11 +87,13 @@ func Signals(ctx context.Context, sigs ...os.Signal) iter.Seq2[os.Signal, error]
 	}
 }
 
-func catchable(sig os.Signal) error {
+func (l *Loop) catchable(sig os.Signal) error {
 	const most = 64
 	switch n, ok := sig.(syscall.Signal); {
 	case !ok || n < 1 || n > most:
 		return fmt.Errorf("%v is not a signal", sig)
+	case l.loop.InBubble():
+		return errors.New("in a synctest bubble there are no signals")
 	case slices.Contains(uncatchable, n):
 		return fmt.Errorf("the signal %q cannot be caught", sig)
 	}

@@ -46,7 +46,7 @@ func (fs *failures) add(f *Future, t *Task, fail *failure) {
 		fs.loop.ready.push(fail) // callbacks of the task come before, and may look
 		return
 	}
-	if fs.loop.VirtualClock {
+	if fs.loop.VirtualClock || fs.loop.bubble {
 		return
 	}
 	l := fs.loop

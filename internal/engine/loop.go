@@ -56,6 +56,7 @@ type Loop struct {
 	ending   bool // Close awaits the tasks that are left
 	closing  bool // waits fail
 	closed   bool
+	bubble   bool // it was made in one of testing/synctest
 
 	number uint64        // of all loops, in the order of their making
 	mark   uint8         // by which a profile shows whose step it is
@@ -77,11 +78,15 @@ var Unwrap func(face any) *Loop
 
 // New returns a loop that does not run yet.
 func New(c Config) (*Loop, error) {
+	bubble := inBubble()
+	if bubble {
+		c.adapt()
+	}
 	p, err := poller.New(c.Poller)
 	if err != nil {
 		return nil, fmt.Errorf("asyncio: new loop: %w", err)
 	}
-	l := &Loop{Config: c, start: time.Now(), poller: p}
+	l := &Loop{Config: c, start: time.Now(), poller: p, bubble: bubble}
 	if c.VirtualClock {
 		l.start = virtualStart
 	}

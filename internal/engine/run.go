@@ -42,6 +42,9 @@ func (l *Loop) RunForever(ctx context.Context) error {
 	if err := NotNested("Loop.RunForever"); err != nil {
 		return err
 	}
+	if err := l.CheckBubble(); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
