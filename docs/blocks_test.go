@@ -65,6 +65,7 @@ var imports = map[string]string{
 	"atomic":   "sync/atomic",
 	"sync":     "sync",
 	"syscall":  "syscall",
+	"synctest": "testing/synctest",
 	"testing":  "testing",
 	"time":     "time",
 	"tls":      "crypto/tls",
