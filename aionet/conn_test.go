@@ -175,7 +175,7 @@ func TestWrite_cancelledInLine_leavesTheOthersTheirTurn(t *testing.T) {
 		}
 		_, err := asyncio.Gather(ctx, first.Await, third.Await)
 		return err
-	})
+	}, fifo)
 }
 
 func TestDeadline_endsReadsAndWritesAndCanBeMovedOn(t *testing.T) {

@@ -15,12 +15,16 @@ import (
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
 
+// fifo is for tests that say who runs after whom: chaos (ASYNCIO_CHAOS) leaves them
+// alone.
+var fifo = asyncio.WithChaos(0)
+
 // run runs main on a loop with a time limit, and fails the test with its error.
-func run(t *testing.T, main func(ctx context.Context) error) {
+func run(t *testing.T, main func(ctx context.Context) error, opts ...asyncio.Option) {
 	t.Helper()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		return asyncio.Timeout(ctx, 60*time.Second, main)
-	})
+	}, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

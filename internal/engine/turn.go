@@ -14,13 +14,18 @@ import (
 
 // next takes the next entry of this turn out of the ready queue.
 func (l *Loop) next() runnable {
+	if l.director != nil {
+		l.director.next()
+	}
+	return l.pop()
+}
+
+// pop is next without a director.
+func (l *Loop) pop() runnable {
 	l.turn--
 	l.sincePoll++
 	l.spent = 0
 	l.step()
-	if l.director != nil {
-		l.director.next()
-	}
 	return l.ready.pop()
 }
 
@@ -77,8 +82,9 @@ func (l *Loop) nextTask(mayStart bool) *Task {
 		}
 		l.turn = l.ready.n
 	}
-	if l.director != nil {
-		l.director.choose()
+	d := l.director
+	if d != nil {
+		d.choose()
 	}
 	t, ok := l.ready.at(0).(*Task)
 	if !ok || t.at == nil && !mayStart {
@@ -87,7 +93,10 @@ func (l *Loop) nextTask(mayStart bool) *Task {
 	if l.ready.n >= prefetchFrom {
 		l.prefetch()
 	}
-	l.next()
+	if d != nil {
+		d.next()
+	}
+	l.pop()
 	return t
 }
 
