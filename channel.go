@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // This file is how coroutines use Go channels. Nobody but a goroutine can wait
@@ -117,7 +118,7 @@ func untilDone(ctx context.Context, p *engine.Parking, what engine.Waitable, do 
 		return p.Wait(ctx, nil, what) // which says so
 	}
 	h := &helper{quit: make(chan struct{})}
-	go h.run(l, do)
+	l.Env.Go(env.Waiter, func() { h.run(l, do) })
 	l.HandOver()
 	l.BeginOutside()
 	err := p.Wait(ctx, &h.waiter, what)

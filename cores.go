@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // loopGroup is what the loops of one RunLoops have in common.
@@ -70,7 +71,9 @@ func RunLoops(ctx context.Context, n int, main func(ctx context.Context, i int) 
 	ctx = context.WithValue(ctx, loopGroupKey{}, g)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() {
+		all.Add(1)
+		g.loops[i].loop.Env.Go(env.Runner, func() {
+			defer all.Done()
 			err := ErrGoexit // unless main returns
 			defer func() { g.end(i, err) }()
 			err = g.loops[i].loop.RunToEnd(ctx, mainTask(func(ctx context.Context) error { return main(ctx, i) }))

@@ -40,7 +40,8 @@ var (
 	ErrGoexit = engine.ErrGoexit
 )
 
-// The engine makes the errors of this package by these functions.
+// The engine makes the errors of this package by these functions, and reaches what
+// users have of it.
 func init() {
 	engine.Errors.Panic = func(v any, stack []byte) error { return &PanicError{Value: v, Stack: stack} }
 	engine.Errors.IsPanic = func(err error) bool { _, ok := err.(*PanicError); return ok }
@@ -48,6 +49,7 @@ func init() {
 	engine.Errors.IsTimeout = func(err error) bool { _, ok := err.(*TimeoutError); return ok }
 	engine.Errors.Deadlock = func(tasks, unless []string) error { return &DeadlockError{Tasks: tasks, Unless: unless} }
 	engine.Unwrap = func(l any) *engine.Loop { return l.(*Loop).loop }
+	engine.Option = func(set func(*engine.Config)) any { return Option{func(c *config) { set(&c.engine) }} }
 }
 
 // A TimeoutError says that a timeout's time is up. It is a

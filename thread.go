@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // A ThreadLimiter bounds how many calls run in threads at once: the loop has
@@ -66,7 +67,7 @@ func ToThreadIn[T any](ctx context.Context, limit *ThreadLimiter, fn func() (T, 
 	l.BeginThread()
 	l.HandOver()
 	if f.execute == nil {
-		go c.run(fn)
+		l.Env.Go(env.Thread, func() { c.run(fn) })
 	} else {
 		c.submit(f.execute, p.Task(), fn)
 	}

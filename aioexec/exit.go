@@ -5,11 +5,12 @@ import (
 	"os/exec"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
-// exitWatch is told of a process's end: by the poller, or where that cannot be by a goroutine that waits for it.
+// exitWatch is told of a process's end: by the environment, or where that cannot be by a goroutine that waits for it.
 type exitWatch struct {
+	env   *env.Env
 	queue engine.WaitQueue
 	over  bool
 	close func() // ends the watching
@@ -19,19 +20,21 @@ type exitWatch struct {
 }
 
 func (w *exitWatch) watch(l *engine.Loop, c *exec.Cmd) {
-	if w.watchHandle(l, c.Process) == nil {
+	w.env = l.Env
+	var err error
+	if w.close, err = l.Env.Processes.Watch(l.Poller(), c, w.ended); err == nil {
 		return
 	}
 	w.reaped = make(chan struct{})
-	go func() {
-		w.err = c.Wait()
+	l.Env.Go(env.Waiter, func() {
+		w.err = l.Env.Processes.Wait(c)
 		close(w.reaped)
-		_ = l.CallSoonThreadsafe(func() { w.Ready(poller.Read) }) // a loop that has ended need not know
-	}()
+		_ = l.CallSoonThreadsafe(w.ended) // a loop that has ended need not know
+	})
 }
 
-// Ready is the poller's call.
-func (w *exitWatch) Ready(poller.Mode) {
+// ended is called on the loop.
+func (w *exitWatch) ended() {
 	w.over = true
 	w.queue.WakeAll()
 }
@@ -62,7 +65,7 @@ func (w *exitWatch) reap(c *exec.Cmd) error {
 		<-w.reaped
 		return w.err
 	}
-	return c.Wait()
+	return w.env.Processes.Wait(c)
 }
 
 // WaitName says what a task waits for.

@@ -14,10 +14,11 @@ func (c *Cmd) Signal(sig os.Signal) error {
 	if c.ProcessState != nil {
 		return os.ErrProcessDone
 	}
-	if c.Group {
-		return c.signalGroup(sig)
+	err := c.exit.env.Processes.Signal(c.inner, sig, c.Group)
+	if err == os.ErrProcessDone {
+		return err
 	}
-	return c.Process.Signal(sig)
+	return c.fail("signal", err)
 }
 
 // Kill ends the process by SIGKILL. It does not wait for the end.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -33,7 +35,7 @@ func (c *Cmd) Start(ctx context.Context) error {
 		err = c.connect(ctx)
 	}
 	if err == nil {
-		err = c.startInThread(ctx)
+		err = c.startInThread(ctx, loop)
 	}
 	closeAll(c.theirs)
 	c.theirs = nil
@@ -56,14 +58,14 @@ func (c *Cmd) Start(ctx context.Context) error {
 
 // startInThread is not cancelled: what a thread has begun it ends. Only if the loop itself is ending nobody waits for
 // it; then the thread ends what it has started.
-func (c *Cmd) startInThread(ctx context.Context) error {
+func (c *Cmd) startInThread(ctx context.Context, l *engine.Loop) error {
 	var taken atomic.Bool // by the thread, when the process runs, or by the end of the wait for it
 	err := asyncio.Shield(ctx, func(ctx context.Context) error {
 		_, err := asyncio.ToThread(ctx, func() (asyncio.None, error) {
-			err := c.inner.Start()
+			err := l.Env.Processes.Start(c.inner)
 			if err == nil && taken.Swap(true) {
-				c.inner.Process.Kill()
-				c.inner.Wait()
+				l.Env.Processes.Signal(c.inner, os.Kill, false)
+				l.Env.Processes.Wait(c.inner)
 			}
 			return asyncio.None{}, err
 		})

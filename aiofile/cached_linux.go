@@ -2,10 +2,11 @@ package aiofile
 
 import (
 	"io"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // A cache reads what the page cache has of a file, and never waits for the disk: preadv2 with RWF_NOWAIT. That is
@@ -19,7 +20,7 @@ type cache struct {
 	errno error
 }
 
-func (c *cache) init(f *os.File, placed bool) {
+func (c *cache) init(f env.File, placed bool) {
 	if !placed {
 		return
 	}

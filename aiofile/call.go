@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -172,23 +173,25 @@ func change[T any](
 }
 
 // lookup is look for a function that takes a context.
-func lookup[T any](ctx context.Context, op, name string, fn func(gone func() bool) (T, error)) (T, error) {
+func lookup[T any](ctx context.Context, op, name string, fn func(files env.Files) (T, error)) (T, error) {
 	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		var zero T
 		return zero, pathError(op, name, err)
 	}
-	return look(ctx, l, op, name, fn, nil)
+	return look(ctx, l, op, name, func(func() bool) (T, error) { return fn(l.Env.Files) }, nil)
 }
 
 // alter is change for a function that takes a context.
-func alter[T any](ctx context.Context, op, name string, fn func(stop func() bool) (T, error)) (T, error) {
+func alter[T any](
+	ctx context.Context, op, name string, fn func(files env.Files, stop func() bool) (T, error),
+) (T, error) {
 	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		var zero T
 		return zero, pathError(op, name, err)
 	}
-	return change(ctx, l, op, name, fn)
+	return change(ctx, l, op, name, func(stop func() bool) (T, error) { return fn(l.Env.Files, stop) })
 }
 
 // lookFrom is look in a coroutine; on a goroutine that is not the loop's, fn runs right here.

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/go-asyncio/asyncio/internal/env"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // copyStep is how much is copied before a look at whether to go on.
@@ -21,11 +24,16 @@ const copyStep = 16 << 20
 // If ctx ends before it has begun, Copy does nothing; after that it stops at the next 16 MiB. Then, and on an error, a
 // dst that is new is removed, and one that existed has a part of src, or with [Atomic] what it had before.
 func Copy(ctx context.Context, dst, src string, opts ...WriteOption) (int64, error) {
-	return alter(ctx, "copy", dst, func(stop func() bool) (int64, error) { return copyFile(stop, dst, src, opts) })
+	l, err := worlds.LoopOf(ctx)
+	if err != nil {
+		return 0, pathError("copy", dst, err)
+	}
+	w := writingOn(l, opts)
+	return change(ctx, l, "copy", dst, func(stop func() bool) (int64, error) { return w.copy(stop, dst, src) })
 }
 
-func copyFile(stop func() bool, dst, src string, opts []WriteOption) (int64, error) {
-	in, err := os.Open(src)
+func (w *writing) copy(stop func() bool, dst, src string) (int64, error) {
+	in, err := w.files.OpenFile(src, os.O_RDONLY, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -37,22 +45,22 @@ func copyFile(stop func() bool, dst, src string, opts []WriteOption) (int64, err
 	if info.IsDir() {
 		return 0, pathError("copy", src, syscall.EISDIR)
 	}
-	old, err := os.Stat(dst)
+	old, err := w.files.Stat(dst)
 	if err == nil && os.SameFile(old, info) {
 		return 0, pathError("copy", dst, fmt.Errorf("%w: it would be copied onto itself", fs.ErrInvalid))
 	}
-	_, err = os.Lstat(dst)
+	_, err = w.files.Lstat(dst)
 	isNew := errors.Is(err, fs.ErrNotExist)
-	n, err := rewrite(dst, info.Mode().Perm(), stop, opts, func(out *os.File) (int64, error) {
+	n, err := w.rewrite(dst, info.Mode().Perm(), stop, func(out env.File) (int64, error) {
 		return copySteps(stop, out, in)
 	})
 	if err != nil && isNew {
-		os.Remove(dst)
+		w.files.Remove(dst)
 	}
 	return n, err
 }
 
-func copySteps(stop func() bool, out, in *os.File) (done int64, err error) {
+func copySteps(stop func() bool, out, in env.File) (done int64, err error) {
 	for {
 		n, err := out.ReadFrom(io.LimitReader(in, copyStep))
 		done += n

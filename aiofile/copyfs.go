@@ -3,9 +3,9 @@ package aiofile
 import (
 	"context"
 	"io/fs"
-	"os"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // CopyFS copies the tree of files fsys into the directory dir, which it creates if there is none, as os.CopyFS does: a
@@ -15,8 +15,8 @@ import (
 // If ctx ends before it has begun, CopyFS does nothing; after that it stops at the next file or directory. Then, and
 // on an error, what has been copied stays.
 func CopyFS(ctx context.Context, dir string, fsys fs.FS) error {
-	_, err := alter(ctx, "copy", dir, func(stop func() bool) (asyncio.None, error) {
-		return asyncio.None{}, os.CopyFS(dir, stoppable{fsys, stop})
+	_, err := alter(ctx, "copy", dir, func(files env.Files, stop func() bool) (asyncio.None, error) {
+		return asyncio.None{}, files.CopyFS(dir, stoppable{fsys, stop})
 	})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -26,7 +27,7 @@ func ReadDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
 
 func readDir(ctx context.Context, l *engine.Loop, name string) ([]fs.DirEntry, error) {
 	return look(ctx, l, "readdir", name, func(gone func() bool) ([]fs.DirEntry, error) {
-		f, err := os.Open(name)
+		f, err := l.Env.Files.OpenFile(name, os.O_RDONLY, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +38,7 @@ func readDir(ctx context.Context, l *engine.Loop, name string) ([]fs.DirEntry, e
 }
 
 // readBatches reads all entries, in the thread, as long as somebody waits for them.
-func readBatches(f *os.File, gone func() bool) ([]fs.DirEntry, error) {
+func readBatches(f env.File, gone func() bool) ([]fs.DirEntry, error) {
 	const batch = 1024
 	var all []fs.DirEntry
 	for !gone() {

@@ -3,9 +3,10 @@ package aiofile
 import (
 	"context"
 	"errors"
-	"os"
+	"math/rand/v2"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // Hold keeps the position for itself, so that a call that needs it is kept waiting in its thread.
@@ -36,7 +37,7 @@ type stacking struct{ table *LockTable }
 
 var errNotLocked = errors.New("not locked")
 
-func (s *stacking) lock(_ *os.File, kind lockKind) (bool, error) {
+func (s *stacking) lock(_ env.File, kind lockKind) (bool, error) {
 	for _, l := range s.table.locks {
 		if kind == lockExclusive || l.kind == lockExclusive {
 			return false, nil
@@ -46,7 +47,7 @@ func (s *stacking) lock(_ *os.File, kind lockKind) (bool, error) {
 	return true, nil
 }
 
-func (s *stacking) unlock(*os.File) error {
+func (s *stacking) unlock(env.File) error {
 	for i, l := range s.table.locks {
 		if l.of == s {
 			s.table.locks = append(s.table.locks[:i], s.table.locks[i+1:]...)
@@ -71,11 +72,21 @@ var ErrStopped = errStopped
 var InSteps = inSteps
 
 // CopyFile is Copy in its thread.
-var CopyFile = copyFile
+func CopyFile(stop func() bool, dst, src string, opts []WriteOption) (int64, error) {
+	return writingForTest(opts...).copy(stop, dst, src)
+}
+
+func writingForTest(opts ...WriteOption) *writing {
+	w := &writing{files: env.Real().Files, random: rand.New(rand.NewPCG(1, 2))}
+	for _, o := range opts {
+		o(w)
+	}
+	return w
+}
 
 // WriteAtomic is WriteFile with Atomic in its thread.
 func WriteAtomic(stop func() bool, name string, data []byte) error {
-	_, err := rewrite(name, 0o644, stop, []WriteOption{Atomic()}, writeSteps(stop, data))
+	_, err := writingForTest(Atomic()).rewrite(name, 0o644, stop, writeSteps(stop, data))
 	return err
 }
 

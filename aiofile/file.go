@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -22,7 +23,7 @@ import (
 // terminals, a cancelled Read loses what comes next: open those as a pipe.
 type File struct {
 	loop   *engine.Loop
-	os     *os.File
+	os     env.File
 	placed bool // has positions
 	append bool // writes at its end
 
@@ -49,8 +50,8 @@ func Create(ctx context.Context, name string) (*File, error) {
 // OpenFile opens a file as os.OpenFile does. If ctx ends first, OpenFile returns its cause, and no file is left open,
 // but it may have been created, or emptied.
 func OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (*File, error) {
-	return open(ctx, name, flag&os.O_APPEND != 0, closeDropped, func() (*os.File, error) {
-		return os.OpenFile(name, flag, perm)
+	return open(ctx, name, flag&os.O_APPEND != 0, closeDropped, func(files env.Files) (env.File, error) {
+		return files.OpenFile(name, flag, perm)
 	})
 }
 
@@ -58,34 +59,38 @@ func OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (*Fi
 // the last * in pattern is replaced. Who creates it removes it. If ctx ends first, CreateTemp returns its cause, and
 // no file is left.
 func CreateTemp(ctx context.Context, dir, pattern string) (*File, error) {
-	return open(ctx, pattern, false, removeDropped, func() (*os.File, error) { return os.CreateTemp(dir, pattern) })
+	return open(ctx, pattern, false, removeDropped, func(files env.Files) (env.File, error) {
+		return files.CreateTemp(dir, pattern)
+	})
 }
 
 // opened is an open file, and what kind of file it is.
 type opened struct {
-	*os.File
+	env.File
 	mode fs.FileMode
 }
 
-func open(ctx context.Context, name string, appends bool, drop func(opened), fn func() (*os.File, error)) (*File, error) {
+func open(
+	ctx context.Context, name string, appends bool, drop func(env.Files, opened), fn func(env.Files) (env.File, error),
+) (*File, error) {
 	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}
 	o, err := look(ctx, l, "open", name, func(func() bool) (opened, error) {
-		f, err := fn()
+		f, err := fn(l.Env.Files)
 		if err != nil {
 			return opened{}, err
 		}
 		return stated(f)
-	}, drop)
+	}, func(o opened) { drop(l.Env.Files, o) })
 	if err != nil {
 		return nil, err
 	}
 	return adopt(l, o, appends)
 }
 
-func stated(f *os.File) (opened, error) {
+func stated(f env.File) (opened, error) {
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
@@ -94,11 +99,11 @@ func stated(f *os.File) (opened, error) {
 	return opened{f, info.Mode()}, nil
 }
 
-func closeDropped(o opened) { o.Close() }
+func closeDropped(_ env.Files, o opened) { o.Close() }
 
-func removeDropped(o opened) {
+func removeDropped(files env.Files, o opened) {
 	o.Close()
-	_ = os.Remove(o.Name())
+	_ = files.Remove(o.Name())
 }
 
 // adopt makes a File. It may be called on any goroutine.

@@ -8,11 +8,15 @@ import (
 	"sync"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // DirFS returns the tree of files below a directory as an fs.FS whose calls are awaited; see [FS]. What it opens is a
 // *File: what the page cache has is read on the loop.
-func DirFS(ctx context.Context, dir string) fs.FS { return FS(ctx, os.DirFS(dir)) }
+func DirFS(ctx context.Context, dir string) fs.FS {
+	l := engine.MustLoopOf("aiofile", ctx)
+	return &threadFS{l, l.Env.Files.DirFS(dir), true}
+}
 
 // FS returns a file system with the files of fsys whose calls, and those on what it opens, do not hold the loop: in
 // coroutines they are made in threads, and obey the innermost block of the running task; on other goroutines they are
@@ -24,12 +28,13 @@ func FS(ctx context.Context, fsys fs.FS) fs.FS {
 	if fsys == nil {
 		panic("aiofile: FS: the fs.FS is nil")
 	}
-	return &threadFS{engine.MustLoopOf("aiofile", ctx), fsys}
+	return &threadFS{engine.MustLoopOf("aiofile", ctx), fsys, false}
 }
 
 type threadFS struct {
 	loop *engine.Loop
 	fs   fs.FS
+	own  bool // the environment's
 }
 
 func (t *threadFS) Open(name string) (fs.File, error) {
@@ -51,7 +56,8 @@ func (t *threadFS) Open(name string) (fs.File, error) {
 
 // wrap lets the calls on f be awaited.
 func (t *threadFS) wrap(name string, f fs.File) (fs.File, error) {
-	if file, ok := f.(*os.File); ok {
+	file, ok := f.(env.File)
+	if _, system := f.(*os.File); ok && (system || t.own) { // others' may only look like one, by what they embed
 		o, err := lookFrom(t.loop, "stat", name, func() (opened, error) { return stated(file) })
 		if err != nil {
 			file.Close()
@@ -96,7 +102,7 @@ func (t *threadFS) Sub(dir string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &threadFS{t.loop, sub}, nil
+	return &threadFS{t.loop, sub, t.own}, nil
 }
 
 // threadFile is a file of any fs.FS. It is one call's at a time.

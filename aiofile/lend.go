@@ -12,12 +12,12 @@ import (
 // Lend calls fn with the system's file, at the position of f, and takes over the position that fn leaves. Nobody else
 // uses the position meanwhile. It is for what a File cannot do itself: io.Copy to a connection of aionet, and its
 // SendFile, let the system send the file so. fn runs where Lend was called, and so must not block the loop; it must not
-// close the file, nor use it later. What has no positions is not lent: errors.ErrUnsupported.
+// close the file, nor use it later. What has no positions, or is no file of the system, is not lent: errors.ErrUnsupported.
 //
 // In a coroutine Lend waits for its turn, and is ended by the context of the running block; fn has not been called then.
 // A Write of a coroutine that waits for a goroutine's fn is not ended before that.
 func (f *File) Lend(fn func(f *os.File) error) error {
-	if !f.placed {
+	if _, system := f.os.(*os.File); !system || !f.placed {
 		return pathError("lend", f.Name(), errors.ErrUnsupported)
 	}
 	ctx := f.loop.CurrentContext()
@@ -63,7 +63,7 @@ func (f *File) lendLocked(fn func(f *os.File) error) error {
 			f.pos = at
 		}
 	}()
-	return fn(f.os)
+	return fn(f.os.(*os.File))
 }
 
 // lent is a File that others may read or borrow, but that does not write itself, which would be us again.

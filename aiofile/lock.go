@@ -2,11 +2,11 @@ package aiofile
 
 import (
 	"context"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // The longest and the shortest time between two tries to lock a file.
@@ -34,7 +34,7 @@ func (f *File) TryLock(ctx context.Context) (bool, error) { return f.tryLock(ctx
 
 // Unlock gives up the lock. It is no error if there is none.
 func (f *File) Unlock(ctx context.Context) error {
-	_, err := alter(ctx, "unlock", f.Name(), func(func() bool) (asyncio.None, error) {
+	_, err := alter(ctx, "unlock", f.Name(), func(env.Files, func() bool) (asyncio.None, error) {
 		return asyncio.None{}, f.failed("unlock", f.locked.unlock(f.os))
 	})
 	return err
@@ -52,7 +52,7 @@ func (f *File) waitLock(ctx context.Context, kind lockKind) error {
 }
 
 func (f *File) tryLock(ctx context.Context, kind lockKind) (bool, error) {
-	return alter(ctx, "lock", f.Name(), func(func() bool) (bool, error) {
+	return alter(ctx, "lock", f.Name(), func(env.Files, func() bool) (bool, error) {
 		locked, err := f.locked.lock(f.os, kind)
 		return locked, f.failed("lock", err)
 	})
@@ -76,11 +76,11 @@ type fileLock struct {
 
 // lockSystem is what a system has for one open file. lock reports false if somebody else has it.
 type lockSystem interface {
-	lock(f *os.File, kind lockKind) (bool, error)
-	unlock(f *os.File) error
+	lock(f env.File, kind lockKind) (bool, error)
+	unlock(f env.File) error
 }
 
-func (l *fileLock) lock(f *os.File, kind lockKind) (bool, error) {
+func (l *fileLock) lock(f env.File, kind lockKind) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == kind {
@@ -99,7 +99,7 @@ func (l *fileLock) lock(f *os.File, kind lockKind) (bool, error) {
 	return locked, err
 }
 
-func (l *fileLock) unlock(f *os.File) error {
+func (l *fileLock) unlock(f env.File) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == lockNone {
@@ -120,10 +120,10 @@ func (l *fileLock) calls() lockSystem {
 }
 
 // stillOpen is the error of a call with a file that is closed.
-func stillOpen(f *os.File) error { return lockCall(f, func(uintptr) error { return nil }) }
+func stillOpen(f env.File) error { return lockCall(f, func(uintptr) error { return nil }) }
 
 // lockCall runs fn with the descriptor of f, which is not closed meanwhile.
-func lockCall(f *os.File, fn func(fd uintptr) error) error {
+func lockCall(f env.File, fn func(fd uintptr) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err

@@ -4,12 +4,13 @@ package aiofile
 
 import (
 	"errors"
-	"os"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // systemLocks has nothing.
 type systemLocks struct{}
 
-func (systemLocks) lock(*os.File, lockKind) (bool, error) { return false, errors.ErrUnsupported }
+func (systemLocks) lock(env.File, lockKind) (bool, error) { return false, errors.ErrUnsupported }
 
-func (systemLocks) unlock(*os.File) error { return errors.ErrUnsupported }
+func (systemLocks) unlock(env.File) error { return errors.ErrUnsupported }

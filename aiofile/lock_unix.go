@@ -3,15 +3,15 @@
 package aiofile
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // systemLocks is flock.
 type systemLocks struct{}
 
-func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
+func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
 	how := unix.LOCK_EX
 	if kind == lockShared {
 		how = unix.LOCK_SH
@@ -23,9 +23,9 @@ func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func (systemLocks) unlock(f *os.File) error { return flock(f, unix.LOCK_UN) }
+func (systemLocks) unlock(f env.File) error { return flock(f, unix.LOCK_UN) }
 
-func flock(f *os.File, how int) error {
+func flock(f env.File, how int) error {
 	return lockCall(f, func(fd uintptr) error {
 		for {
 			if err := unix.Flock(int(fd), how); err != unix.EINTR {

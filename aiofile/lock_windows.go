@@ -1,9 +1,9 @@
 package aiofile
 
 import (
-	"os"
-
 	"golang.org/x/sys/windows"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // all is each half of the length of what is locked: everything.
@@ -13,7 +13,7 @@ const all = 1<<32 - 1
 // to it.
 type systemLocks struct{}
 
-func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
+func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
 	var flags uint32 = windows.LOCKFILE_FAIL_IMMEDIATELY
 	if kind == lockExclusive {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
@@ -27,7 +27,7 @@ func (systemLocks) lock(f *os.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func (systemLocks) unlock(f *os.File) error {
+func (systemLocks) unlock(f env.File) error {
 	return lockCall(f, func(fd uintptr) error {
 		return windows.UnlockFileEx(windows.Handle(fd), 0, all, all, new(windows.Overlapped))
 	})

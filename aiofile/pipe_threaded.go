@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -104,7 +105,7 @@ func (d *threaded) Arm(m poller.Mode) error {
 func (d *threaded) beginReadLocked() {
 	if d.in.state == idle {
 		d.in.state = waiting
-		go d.serveRead()
+		d.pipe.loop.Env.Go(env.Waiter, d.serveRead)
 	}
 }
 
@@ -173,7 +174,7 @@ func (d *threaded) putLocked(b []byte) (int, error) {
 		j.buf, j.n = j.store, 0
 		if j.state == idle {
 			j.state = waiting
-			go d.serveWrite()
+			d.pipe.loop.Env.Go(env.Waiter, d.serveWrite)
 		}
 	}
 	return 0, poller.ErrAgain
@@ -302,7 +303,7 @@ func (d *threaded) setDeadlineLocked(j *job, t time.Time) {
 	if t.IsZero() || d.closed {
 		return
 	}
-	left := time.Until(t)
+	left := t.Sub(d.pipe.loop.Env.Now())
 	if left <= 0 {
 		j.expired = true
 		d.changed.Broadcast()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -16,13 +17,13 @@ func ReadFile(ctx context.Context, name string) ([]byte, error) {
 		return nil, pathError("read", name, err)
 	}
 	if ctx.Err() == nil {
-		if data, ok := readCached(name); ok {
+		if data, ok := l.Env.Files.ReadCached(name, onLoop); ok {
 			sharedOf(l).streak.beFair(ctx, openingCosts+len(data))
 			return data, nil
 		}
 	}
 	return look(ctx, l, "read", name, func(gone func() bool) ([]byte, error) {
-		f, err := os.Open(name)
+		f, err := l.Env.Files.OpenFile(name, os.O_RDONLY, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +33,7 @@ func ReadFile(ctx context.Context, name string) ([]byte, error) {
 }
 
 // readAll reads as long as somebody waits for it.
-func readAll(f *os.File, gone func() bool) ([]byte, error) {
+func readAll(f env.File, gone func() bool) ([]byte, error) {
 	size := 0
 	if info, err := f.Stat(); err == nil && info.Size() < 1<<40 {
 		size = int(info.Size())

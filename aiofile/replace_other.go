@@ -4,10 +4,8 @@ package aiofile
 
 import (
 	"io/fs"
-	"os"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
-func keepOwner(*os.File, fs.FileInfo) {}
-
-// syncDir does nothing: directories cannot be synced here.
-func syncDir(string) error { return nil }
+func keepOwner(env.File, fs.FileInfo) {}

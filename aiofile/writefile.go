@@ -10,12 +10,31 @@ import (
 	"path/filepath"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A WriteOption changes how WriteFile and Copy write.
 type WriteOption func(*writing)
 
-type writing struct{ atomic bool }
+type writing struct {
+	atomic bool
+	files  env.Files
+	random *rand.Rand // for names of temporary files
+}
+
+// writingOn says how to write for the loop, on which it is called: the thread has no randomness of the loop's.
+func writingOn(l *engine.Loop, opts []WriteOption) *writing {
+	w := &writing{files: l.Env.Files}
+	for _, o := range opts {
+		o(w)
+	}
+	if w.atomic {
+		w.random = rand.New(rand.NewPCG(l.Rand(env.ForLibrary).Uint64(), 0))
+	}
+	return w
+}
 
 // Atomic lets a file be written as a whole or not at all, whatever happens: into a temporary file in the same
 // directory, which is synced and gets the name in the end; then the directory is synced. It keeps the permission and,
@@ -29,14 +48,19 @@ func Atomic() WriteOption { return func(w *writing) { w.atomic = true } }
 // If ctx ends before it has begun, it does nothing. After that it stops at the next mebibyte; the file has then what
 // was written, or with [Atomic] what it had before. If it is too late for that, WriteFile returns nil.
 func WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode, opts ...WriteOption) error {
-	_, err := alter(ctx, "write", name, func(stop func() bool) (int64, error) {
-		return rewrite(name, perm, stop, opts, writeSteps(stop, data))
+	l, err := worlds.LoopOf(ctx)
+	if err != nil {
+		return pathError("write", name, err)
+	}
+	w := writingOn(l, opts)
+	_, err = change(ctx, l, "write", name, func(stop func() bool) (int64, error) {
+		return w.rewrite(name, perm, stop, writeSteps(stop, data))
 	})
 	return err
 }
 
-func writeSteps(stop func() bool, data []byte) func(*os.File) (int64, error) {
-	return func(f *os.File) (int64, error) {
+func writeSteps(stop func() bool, data []byte) func(env.File) (int64, error) {
+	return func(f env.File) (int64, error) {
 		n, err := inSteps(stop, data, func(part []byte, _ int) (int, error) { return f.Write(part) })
 		return int64(n), err
 	}
@@ -47,8 +71,8 @@ func writeSteps(stop func() bool, data []byte) func(*os.File) (int64, error) {
 //
 // If ctx ends before it has begun, AppendFile returns its cause and does nothing.
 func AppendFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
-	_, err := alter(ctx, "write", name, func(func() bool) (asyncio.None, error) {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, perm)
+	_, err := alter(ctx, "write", name, func(files env.Files, _ func() bool) (asyncio.None, error) {
+		f, err := files.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, perm)
 		if err != nil {
 			return asyncio.None{}, err
 		}
@@ -62,17 +86,13 @@ func AppendFile(ctx context.Context, name string, data []byte, perm fs.FileMode)
 }
 
 // rewrite lets write write a file, in the thread.
-func rewrite(
-	name string, perm fs.FileMode, stop func() bool, opts []WriteOption, write func(*os.File) (int64, error),
+func (w *writing) rewrite(
+	name string, perm fs.FileMode, stop func() bool, write func(env.File) (int64, error),
 ) (int64, error) {
-	var w writing
-	for _, o := range opts {
-		o(&w)
-	}
 	if w.atomic {
-		return replace(name, perm, stop, write)
+		return w.replace(name, perm, stop, write)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
+	f, err := w.files.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
 		return 0, err
 	}
@@ -84,19 +104,21 @@ func rewrite(
 }
 
 // replace writes a temporary file and gives it the name.
-func replace(name string, perm fs.FileMode, stop func() bool, write func(*os.File) (int64, error)) (n int64, err error) {
-	target, old, err := behind(name)
+func (w *writing) replace(
+	name string, perm fs.FileMode, stop func() bool, write func(env.File) (int64, error),
+) (n int64, err error) {
+	target, old, err := w.behind(name)
 	if err != nil {
 		return 0, err
 	}
-	f, err := beside(target, perm)
+	f, err := w.beside(target, perm)
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			w.files.Remove(f.Name())
 		}
 	}()
 	if old != nil {
@@ -117,16 +139,16 @@ func replace(name string, perm fs.FileMode, stop func() bool, write func(*os.Fil
 	if stop() {
 		return n, errStopped
 	}
-	if err := os.Rename(f.Name(), target); err != nil {
+	if err := w.files.Rename(f.Name(), target); err != nil {
 		return n, err
 	}
-	return n, syncDir(filepath.Dir(target))
+	return n, w.files.SyncDir(filepath.Dir(target))
 }
 
 // behind follows symbolic links to the file that is to be replaced, and describes it; nil: there is none.
-func behind(name string) (target string, old fs.FileInfo, err error) {
+func (w *writing) behind(name string) (target string, old fs.FileInfo, err error) {
 	for range 40 { // as many as Linux follows
-		info, err := os.Lstat(name)
+		info, err := w.files.Lstat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return name, nil, nil
@@ -138,7 +160,7 @@ func behind(name string) (target string, old fs.FileInfo, err error) {
 			err = fmt.Errorf("%w: only regular files can be replaced, and this is none", fs.ErrInvalid)
 			return "", nil, pathError("write", name, err)
 		}
-		to, err := os.Readlink(name)
+		to, err := w.files.Readlink(name)
 		if err != nil {
 			return "", nil, err
 		}
@@ -151,10 +173,10 @@ func behind(name string) (target string, old fs.FileInfo, err error) {
 }
 
 // beside creates a file with a new name in the directory of another.
-func beside(name string, perm fs.FileMode) (*os.File, error) {
+func (w *writing) beside(name string, perm fs.FileMode) (env.File, error) {
 	for {
-		temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".aiofile-%016x.tmp", rand.Uint64()))
-		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+		temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".aiofile-%016x.tmp", w.random.Uint64()))
+		f, err := w.files.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
 		}

@@ -17,5 +17,3 @@ func goneBeforeAccept(err error) bool {
 func brokenListener(err error) bool {
 	return errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSOCK)
 }
-
-func nobodyAnswers(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

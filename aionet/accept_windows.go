@@ -11,12 +11,9 @@ func goneBeforeAccept(err error) bool {
 }
 
 const (
-	wsaEINVAL       = syscall.Errno(10022)
-	wsaENOTSOCK     = syscall.Errno(10038)
-	wsaECONNREFUSED = syscall.Errno(10061)
+	wsaEINVAL   = syscall.Errno(10022)
+	wsaENOTSOCK = syscall.Errno(10038)
 )
 
 // brokenListener reports whether no later try can go better.
 func brokenListener(err error) bool { return errors.Is(err, wsaEINVAL) || errors.Is(err, wsaENOTSOCK) }
-
-func nobodyAnswers(err error) bool { return errors.Is(err, wsaECONNREFUSED) }

@@ -13,10 +13,9 @@ type Option func(*options)
 type options struct {
 	poller.Options
 	locals      []net.Addr // Local is the one of them that is in use
-	resolver    Resolver
+	resolver    Resolver   // nil: the environment's
 	headStart   time.Duration
 	firstFamily int
-	broadcast   bool
 	secure      tlsOptions
 }
 
@@ -52,10 +51,10 @@ func WithResolver(r Resolver) Option {
 }
 
 // WithBroadcast lets a datagram socket send to broadcast addresses, which the system refuses without it.
-func WithBroadcast() Option { return func(o *options) { o.broadcast = true } }
+func WithBroadcast() Option { return func(o *options) { o.Broadcast = true } }
 
 func optionsOf(opts []Option) *options {
-	o := &options{resolver: net.DefaultResolver, headStart: headStart, firstFamily: 1}
+	o := &options{headStart: headStart, firstFamily: 1}
 	o.KeepAlive = net.KeepAliveConfig{Enable: true}
 	for _, set := range opts {
 		set(o)

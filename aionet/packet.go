@@ -36,14 +36,9 @@ type PacketConn struct {
 // Truncated is the flag, of those that [PacketConn.ReadMsg] returns, of a datagram that was cut off.
 const Truncated = poller.MsgTrunc
 
-// newPacketConn takes c over, and closes it on error.
-func newPacketConn(l *engine.Loop, c poller.PacketConn) (*PacketConn, error) {
-	s, err := poller.Packet(l.Poller(), c)
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	conn, err := newConn(l, c.LocalAddr().Network(), s)
+// newPacketConn takes s over, and closes it on error.
+func newPacketConn(l *engine.Loop, s poller.PacketSocket) (*PacketConn, error) {
+	conn, err := newConn(l, s.LocalAddr().Network(), s)
 	if err != nil {
 		return nil, err
 	}

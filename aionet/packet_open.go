@@ -47,21 +47,22 @@ func listenPacket(ctx context.Context, l *engine.Loop, network, address string, 
 	return bindPacket(ctx, l, network, preferred(addrs), o)
 }
 
-// bindPacket lets package net open the socket, so that addresses mean what they mean there.
+// bindPacket replaces a socket's file that nobody listens at.
 func bindPacket(ctx context.Context, l *engine.Loop, network string, at net.Addr, o *options) (*PacketConn, error) {
-	lc := net.ListenConfig{Control: o.packetControl(network)}
-	c, err := lc.ListenPacket(context.Background(), network, at.String())
+	s, err := l.Poller().ListenPacket(network, at.String(), &o.Options)
 	if u, ok := at.(*net.UnixAddr); ok && errors.Is(err, syscall.EADDRINUSE) && u.Name[0] != '@' {
-		_, stale := asyncio.ToThread(ctx, func() (struct{}, error) { return struct{}{}, removeDeadSocket(network, u.Name) })
+		_, stale := asyncio.ToThread(ctx, func() (struct{}, error) {
+			return struct{}{}, l.Poller().RemoveDead(network, u.Name)
+		})
 		if stale != nil {
 			return nil, errors.Join(err, stale)
 		}
-		c, err = lc.ListenPacket(context.Background(), network, at.String())
+		s, err = l.Poller().ListenPacket(network, at.String(), &o.Options)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newPacketConn(l, c.(poller.PacketConn))
+	return newPacketConn(l, s)
 }
 
 func (o *options) refuseForPackets() error {
@@ -69,13 +70,6 @@ func (o *options) refuseForPackets() error {
 		return errors.New("WithFileMode and WithUnlink are for Listen")
 	}
 	return o.secure.refuse()
-}
-
-func (o *options) packetControl(network string) func(_, _ string, rc syscall.RawConn) error {
-	if network == "unixgram" {
-		return nil
-	}
-	return func(_, _ string, rc syscall.RawConn) error { return poller.PacketControl(rc, o.ReusePort, o.broadcast) }
 }
 
 // DialPacket opens a socket that exchanges datagrams with the one at address only; see [ListenPacket] for addresses.
@@ -133,15 +127,16 @@ func (d *dialer) connectPacket(ctx context.Context, a net.Addr) (*PacketConn, er
 	if locals := d.localsFor(a); len(locals) > 0 {
 		local = locals[0]
 	}
-	if d.options.broadcast {
+	if d.options.Broadcast {
 		return d.broadcastTo(ctx, a, local)
 	}
-	nd := net.Dialer{LocalAddr: local, Control: d.options.packetControl(d.network)}
-	c, err := nd.DialContext(context.Background(), d.network, a.String())
+	o := d.options.Options
+	o.Local = local
+	s, err := d.loop.Poller().DialPacket(d.network, a, &o)
 	if err != nil {
 		return nil, err
 	}
-	return newPacketConn(d.loop, c.(poller.PacketConn))
+	return newPacketConn(d.loop, s)
 }
 
 func (d *dialer) broadcastTo(ctx context.Context, a, local net.Addr) (*PacketConn, error) {
@@ -189,7 +184,12 @@ func adoptPacket(ctx context.Context, c poller.PacketConn) (*PacketConn, error) 
 		c.Close()
 		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)
 	}
-	p, err := newPacketConn(l, c)
+	s, err := l.Poller().AdoptPacket(c)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)
+	}
+	p, err := newPacketConn(l, s)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: NewPacketConn: %w", err)
 	}

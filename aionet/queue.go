@@ -210,7 +210,7 @@ func (q *writeQueue) Close() error {
 	wait := len(q.queued) > 0 && q.err == nil
 	first := !q.closing
 	q.closing = true
-	q.until = time.Now().Add(q.limit)
+	q.until = q.loop.Env.Now().Add(q.limit)
 	q.mu.Unlock()
 	if !first || q.closed.Load() {
 		return nil

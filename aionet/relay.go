@@ -137,7 +137,7 @@ func (r *relay) room() error {
 func (r *relay) mayForeign() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err == nil && !r.until.IsZero() && !time.Now().Before(r.until) {
+	if r.err == nil && !r.until.IsZero() && !r.loop.Env.Now().Before(r.until) {
 		return errDeadline
 	}
 	return r.err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // A Resolver finds the addresses of a name.
@@ -47,10 +48,23 @@ func (t threadResolver) LookupNetIP(ctx context.Context, network, host string) (
 
 // unblocked makes of r what may be called on the loop.
 func unblocked(r Resolver) Resolver {
-	if _, blocks := r.(*net.Resolver); blocks {
+	if blocks(r) {
 		return threadResolver{r}
 	}
 	return r
+}
+
+func blocks(r Resolver) bool {
+	_, blocks := r.(*net.Resolver)
+	return blocks
+}
+
+// ask calls a method of the environment's names.
+func ask[T any](ctx context.Context, l *engine.Loop, names env.Names, call func() (T, error)) (T, error) {
+	if blocks(names) {
+		return asyncio.ToThreadIn(ctx, lookupLimiter(l), call)
+	}
+	return call()
 }
 
 // LookupNetIP returns the addresses of host, as [Dial] would try them but for [Interleave] (asyncio's getaddrinfo).
@@ -58,7 +72,8 @@ func unblocked(r Resolver) Resolver {
 //
 // It waits, and is ended by ctx.
 func LookupNetIP(ctx context.Context, network, host string, opts ...Option) ([]netip.Addr, error) {
-	if _, err := loopOf(ctx); err != nil {
+	l, err := loopOf(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("aionet: look %s up: %w", host, err)
 	}
 	switch network {
@@ -66,7 +81,7 @@ func LookupNetIP(ctx context.Context, network, host string, opts ...Option) ([]n
 	default:
 		return nil, fmt.Errorf("aionet: look %s up: %w", host, net.UnknownNetworkError(network))
 	}
-	ips, err := lookup(ctx, optionsOf(opts).resolver, network, host)
+	ips, err := lookup(ctx, l, optionsOf(opts).resolver, network, host)
 	if err != nil {
 		return nil, fmt.Errorf("aionet: %w", err)
 	}
@@ -85,12 +100,15 @@ func LookupAddr(ctx context.Context, addr netip.Addr, opts ...Option) ([]string,
 	r, ok := optionsOf(opts).resolver.(interface {
 		LookupAddr(ctx context.Context, addr string) ([]string, error)
 	})
-	if !ok {
-		r = net.DefaultResolver
+	var names []string
+	if ok {
+		names, err = asyncio.ToThreadIn(ctx, lookupLimiter(l), func() ([]string, error) {
+			return r.LookupAddr(ctx, addr.String())
+		})
+	} else {
+		own := l.Env.Names()
+		names, err = ask(ctx, l, own, func() ([]string, error) { return own.LookupAddr(ctx, addr.String()) })
 	}
-	names, err := asyncio.ToThreadIn(ctx, lookupLimiter(l), func() ([]string, error) {
-		return r.LookupAddr(ctx, addr.String())
-	})
 	if err != nil {
 		return nil, fmt.Errorf("aionet: %w", err)
 	}
@@ -145,7 +163,7 @@ func resolveIP(ctx context.Context, l *engine.Loop, r Resolver, network, address
 	if host == "" {
 		return []net.Addr{addrOn(network, netip.AddrPortFrom(netip.Addr{}, port))}, nil
 	}
-	ips, err := lookup(ctx, r, "ip"+network[len("tcp"):], host)
+	ips, err := lookup(ctx, l, r, "ip"+network[len("tcp"):], host)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +175,13 @@ func resolveIP(ctx context.Context, l *engine.Loop, r Resolver, network, address
 }
 
 // lookup returns at least one address. All are of the family that network asks for.
-func lookup(ctx context.Context, r Resolver, network, host string) ([]netip.Addr, error) {
+func lookup(ctx context.Context, l *engine.Loop, r Resolver, network, host string) ([]netip.Addr, error) {
 	ip, err := netip.ParseAddr(host)
 	found := []netip.Addr{ip}
 	if err != nil {
+		if r == nil {
+			r = l.Env.Names()
+		}
 		if found, err = unblocked(r).LookupNetIP(ctx, network, host); err != nil {
 			return nil, err
 		}
@@ -189,9 +210,8 @@ func portOf(ctx context.Context, l *engine.Loop, network, service string) (uint1
 	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
 		return uint16(n), nil
 	}
-	n, err := asyncio.ToThreadIn(ctx, lookupLimiter(l), func() (int, error) { // reads a file
-		return net.DefaultResolver.LookupPort(ctx, network, service)
-	})
+	names := l.Env.Names()
+	n, err := ask(ctx, l, names, func() (int, error) { return names.LookupPort(ctx, network, service) }) // reads a file
 	return uint16(n), err
 }
 

@@ -19,6 +19,9 @@
 //   - A [Scope] is what is cancelled as a whole (scope.go); a [Ctx] is the same
 //     thing as a context, which is all that users see of it (ctx.go).
 //   - A [Future] is a result to come without its type, which the face adds.
+//   - config.go says in which environment a loop lives: what it gets from outside
+//     comes through that one value (package env). step.go is for those who step
+//     several loops on one clock.
 //   - outside.go counts what can come from elsewhere; deadlock.go says when
 //     nothing can, and cycle.go when tasks wait for one another while the rest
 //     lives; failure.go sees to it that no error is lost; watchdog.go says what

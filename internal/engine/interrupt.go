@@ -2,16 +2,18 @@ package engine
 
 import (
 	"os"
-	"os/signal"
 	"sync"
 	"time"
 )
 
 // interrupt is a run's hold on Ctrl-C.
 type interrupt struct {
-	mu      sync.Mutex
-	over    bool
-	arrived chan os.Signal
+	loop  *Loop
+	scope *Scope
+
+	mu   sync.Mutex
+	over bool
+	stop func() // lets go; nil while there is no hold
 }
 
 // onInterrupt lets the first Ctrl-C cancel s. The second one finds the default
@@ -19,24 +21,15 @@ type interrupt struct {
 // started with the signal ignored, as by nohup or in the background, goes on
 // ignoring it.
 func (l *Loop) onInterrupt(s *Scope) (stop func()) {
-	if signal.Ignored(os.Interrupt) {
+	if l.Env.Signals.Ignored(os.Interrupt) {
 		return func() {}
 	}
-	i := &interrupt{arrived: make(chan os.Signal, 1)}
+	i := &interrupt{loop: l, scope: s}
 	l.signals.interrupt = i
 	i.listen(l.signals.handlers[os.Interrupt] == nil)
-	go func() {
-		if _, ok := <-i.arrived; ok {
-			i.end()
-			step, taken := l.stepsTaken(), make(chan struct{})
-			l.Post(func() { close(taken); s.Cancel(ErrInterrupted) })
-			l.interruptedAt(step, taken)
-		}
-	}()
 	return func() {
 		l.signals.interrupt = nil
 		i.end()
-		close(i.arrived)
 	}
 }
 
@@ -59,11 +52,24 @@ func (l *Loop) interruptedAt(step uint64, taken chan struct{}) {
 // patience is how long a loop may take to answer before it is looked at why.
 const patience = 100 * time.Millisecond
 
-func (i *interrupt) end() {
+// arrived is called on any goroutine.
+func (i *interrupt) arrived() {
+	if !i.end() {
+		return
+	}
+	step, taken := i.loop.stepsTaken(), make(chan struct{})
+	i.loop.Post(func() { close(taken); i.scope.Cancel(ErrInterrupted) })
+	i.loop.interruptedAt(step, taken)
+}
+
+// end lets go for good, and reports whether that was still to be done.
+func (i *interrupt) end() bool {
 	i.listen(false)
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	was := i.over
 	i.over = true
+	return !was
 }
 
 // listen turns the hold on and off, until it is over.
@@ -74,9 +80,10 @@ func (i *interrupt) listen(on bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch {
-	case !on:
-		signal.Stop(i.arrived)
-	case !i.over:
-		signal.Notify(i.arrived, os.Interrupt)
+	case !on && i.stop != nil:
+		i.stop()
+		i.stop = nil
+	case on && i.stop == nil && !i.over:
+		i.stop = i.loop.Env.Signals.Notify(os.Interrupt, i.arrived)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-asyncio/asyncio/internal/coro"
+	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -39,7 +40,7 @@ type Loop struct {
 	poller   poller.Poller
 	alarms   alarmHeap
 	start    time.Time
-	vnow     time.Duration
+	clock    *env.Clock // nil: real time
 	share    share
 	idle     atomic.Bool // sleeping; for the watchdog
 	root     Scope       // above everything that a context of the loop ends
@@ -68,6 +69,7 @@ type Loop struct {
 	Face any
 
 	locals map[any]any // see Local
+	random [2]env.Random
 
 	director *director // nil: nobody watches. It is the last field: before others it costs 2 %
 }
@@ -82,16 +84,16 @@ func New(c Config) (*Loop, error) {
 	if bubble {
 		c.adapt()
 	}
-	p, err := poller.New(c.Poller)
+	l := &Loop{Config: c, bubble: bubble}
+	err := l.setEnv()
+	if err == nil {
+		l.poller, err = l.Env.Poller(c.Poller)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asyncio: new loop: %w", err)
 	}
-	l := &Loop{Config: c, start: time.Now(), poller: p, bubble: bubble}
-	if c.VirtualClock {
-		l.start = virtualStart
-	}
 	l.direct()
-	l.inbox.wake = p.Wake
+	l.inbox.wake = l.poller.Wake
 	l.rouse = make(chan struct{}, 1)
 	l.pool = coro.NewPool(perform, l.successor)
 	l.root = Scope{loop: l, given: &given{values: context.Background()}}
@@ -214,10 +216,10 @@ func (l *Loop) Top() *Scope { return l.top }
 func (l *Loop) Context() context.Context { return l.top.Ctx() }
 
 // Time returns the time on the loop's clock, which starts at zero and never goes
-// back.
+// back. Any goroutine may ask.
 func (l *Loop) Time() time.Duration {
-	if l.VirtualClock {
-		return l.vnow
+	if l.clock != nil {
+		return l.clock.Now()
 	}
 	return time.Since(l.start)
 }
@@ -292,7 +294,7 @@ const pollEvery = 64
 func (l *Loop) poll(timeout time.Duration) {
 	l.sincePoll = 0
 	l.pool.Prefetching = l.ready.n >= prefetchFrom
-	l.share.now()
+	l.share.now(l.VirtualClock)
 	l.noted(byStep)
 	if timeout != 0 || l.poller.Len() > 0 {
 		if _, err := l.poller.Wait(timeout); err != nil {

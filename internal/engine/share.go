@@ -12,16 +12,27 @@ import (
 // the loop's speed; and after 10 ms the runtime takes the processor by a signal.
 //
 // But with others that compute for long, each time costs the loop their slice.
-// So it is often where it proves to be short, and seldom where not.
-type share struct{ next time.Time }
+// So it is often where it proves to be short, and seldom where not. On a virtual
+// clock it is each so many polls: what real time it is must make no difference.
+type share struct {
+	next  time.Time
+	polls uint
+}
 
 const (
 	shareOften  = 100 * time.Microsecond
 	shareSeldom = 8 * time.Millisecond
 	shareShort  = time.Millisecond
+	sharePolls  = 32
 )
 
-func (s *share) now() {
+func (s *share) now(virtual bool) {
+	if virtual {
+		if s.polls++; s.polls%sharePolls == 0 {
+			runtime.Gosched()
+		}
+		return
+	}
 	start := time.Now()
 	if start.Before(s.next) {
 		return

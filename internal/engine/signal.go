@@ -2,7 +2,6 @@ package engine
 
 import (
 	"os"
-	"os/signal"
 	"slices"
 )
 
@@ -13,12 +12,10 @@ type signals struct {
 	interrupt *interrupt  // of the run that is under way
 }
 
-// signalHandler is a handler with the channel by which its signal comes in. Each
-// has its own, and a goroutine that reads it: os/signal can add a signal to a
-// channel, but cannot take a single one out without letting others slip by.
+// signalHandler is a handler, and what ends its being told.
 type signalHandler struct {
-	fn      func(os.Signal)
-	arrived chan os.Signal
+	fn   func(os.Signal)
+	stop func()
 }
 
 // HasSignal reports whether sig has a handler.
@@ -42,20 +39,17 @@ func (s *signals) add(l *Loop, sig os.Signal, fn func(os.Signal)) {
 	if s.handlers == nil {
 		s.handlers = map[os.Signal]*signalHandler{}
 	}
-	h := &signalHandler{fn: fn, arrived: make(chan os.Signal, 16)}
+	h := &signalHandler{fn: fn}
 	s.handlers[sig] = h
 	s.order = append(s.order, sig)
 	l.outside++
 	countQuit(sig, 1)
-	signal.Notify(h.arrived, sig)
+	h.stop = l.Env.Signals.Notify(sig, func() {
+		l.Post(func() { l.ready.push(&Handle{fn: func() { s.handle(sig, h) }}) })
+	})
 	if sig == os.Interrupt {
 		s.interrupt.listen(false)
 	}
-	go func() {
-		for range h.arrived {
-			l.Post(func() { l.ready.push(&Handle{fn: func() { s.handle(sig, h) }}) })
-		}
-	}()
 }
 
 // handle calls the handler, unless it has been removed meanwhile.
@@ -77,8 +71,7 @@ func (s *signals) remove(l *Loop, sig os.Signal) bool {
 	s.order = slices.DeleteFunc(s.order, func(o os.Signal) bool { return o == sig })
 	l.outside--
 	countQuit(sig, -1)
-	signal.Stop(h.arrived)
-	close(h.arrived)
+	h.stop()
 	return true
 }
 

@@ -12,7 +12,13 @@ func (l *Loop) sleep(patient bool) bool {
 	for l.ready.n == 0 && !l.stopping {
 		var wait time.Duration
 		switch {
-		case l.alarms.wakers() > 0 || l.willHear():
+		case l.alarms.wakers() > 0:
+			wait = l.untilNext()
+		case l.willHear() && l.simulated():
+			if !l.clock.Idle(l.alarms.first()) {
+				return false
+			}
+		case l.willHear():
 			wait = l.untilNext()
 		case patient && !l.ending && l.mayHear():
 			wait = sooner(l.suspect(), l.untilNext())
@@ -71,9 +77,17 @@ func (l *Loop) untilNext() time.Duration {
 	if l.lookAtForeigns(); l.ready.n > 0 {
 		return 0
 	}
-	l.vnow = max(l.vnow, when)
+	if l.simulated() {
+		l.clock.Idle(when)
+	} else {
+		l.clock.Advance(when)
+	}
 	return 0
 }
+
+// simulated reports whether the environment knows what comes next, and lets time
+// pass. For a thread the loop waits in real time.
+func (l *Loop) simulated() bool { return l.clock != nil && l.clock.Idle != nil && l.threads == 0 }
 
 // trimEvery is how often a sleeping loop gives back a part of what a burst has
 // left.

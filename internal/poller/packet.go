@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -46,26 +47,53 @@ type PacketConn interface {
 	syscall.Conn
 }
 
-type packeter interface {
-	packet(c PacketConn) (PacketSocket, error)
-}
-
-// Packet makes a socket of p of one that package net has opened, which is closed with it or now. On error it stays.
-func Packet(p Poller, c PacketConn) (PacketSocket, error) {
+func checkPacket(c PacketConn) error {
 	switch a := c.LocalAddr().(type) {
 	case *net.UDPAddr:
+		return nil
 	case *net.UnixAddr:
-		if a.Net != "unixgram" {
-			return nil, errors.New("it is no socket for datagrams")
+		if a.Net == "unixgram" {
+			return nil
 		}
+		return errors.New("it is no socket for datagrams")
 	default:
-		return nil, fmt.Errorf("%T is not an address of UDP or of Unix datagrams", a)
+		return fmt.Errorf("%T is not an address of UDP or of Unix datagrams", a)
 	}
-	k, ok := p.(packeter)
-	if !ok {
-		return nil, fmt.Errorf("datagrams: %w by the poller %s", errors.ErrUnsupported, p.Name())
+}
+
+// listenPacket lets package net open the socket, so that addresses mean what they mean there.
+func listenPacket(p Poller, network, address string, o *Options) (PacketSocket, error) {
+	lc := net.ListenConfig{Control: packetControl(network, o)}
+	c, err := lc.ListenPacket(context.Background(), network, address)
+	if err != nil {
+		return nil, err
 	}
-	return k.packet(c)
+	return openedPacket(p, c.(PacketConn))
+}
+
+func dialPacket(p Poller, network string, remote net.Addr, o *Options) (PacketSocket, error) {
+	d := net.Dialer{LocalAddr: o.Local, Control: packetControl(network, o)}
+	c, err := d.Dial(network, remote.String())
+	if err != nil {
+		return nil, err
+	}
+	return openedPacket(p, c.(PacketConn))
+}
+
+func openedPacket(p Poller, c PacketConn) (PacketSocket, error) {
+	s, err := p.AdoptPacket(c)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func packetControl(network string, o *Options) func(_, _ string, rc syscall.RawConn) error {
+	if network == "unixgram" {
+		return nil
+	}
+	return func(_, _ string, rc syscall.RawConn) error { return setPacket(rc, o.ReusePort, o.Broadcast) }
 }
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -11,8 +11,8 @@ import (
 // MsgTrunc is the flag of a datagram that was cut off.
 const MsgTrunc = 0x20
 
-// PacketControl leaves broadcasting as package net has it, which is on.
-func PacketControl(_ syscall.RawConn, reuse, _ bool) error {
+// setPacket leaves broadcasting as package net has it, which is on.
+func setPacket(_ syscall.RawConn, reuse, _ bool) error {
 	if reuse {
 		return fmt.Errorf("sharing a port between sockets: %w on this system", errors.ErrUnsupported)
 	}

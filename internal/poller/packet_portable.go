@@ -39,7 +39,10 @@ type packetConn struct {
 	writeErr error // of the one before
 }
 
-func (p *portable) packet(c PacketConn) (PacketSocket, error) {
+func (p *portable) AdoptPacket(c PacketConn) (PacketSocket, error) {
+	if err := checkPacket(c); err != nil {
+		return nil, err
+	}
 	size := largestUDP
 	if _, ok := c.(*net.UnixConn); ok {
 		size = largestUnix
@@ -48,6 +51,14 @@ func (p *portable) packet(c PacketConn) (PacketSocket, error) {
 	s := &netPacket{netSocket: newNetSocket(p), conn: conn, file: socketFileAt(c.LocalAddr())}
 	s.netSocket.conn, s.remote = s.conn, c.RemoteAddr()
 	return s, nil
+}
+
+func (p *portable) ListenPacket(network, address string, o *Options) (PacketSocket, error) {
+	return listenPacket(p, network, address, o)
+}
+
+func (p *portable) DialPacket(network string, remote net.Addr, o *Options) (PacketSocket, error) {
+	return dialPacket(p, network, remote, o)
 }
 
 // Recv holds the lock until it has copied what its byte stands for: the next read is on its way by then.

@@ -29,6 +29,9 @@ type zone struct {
 }
 
 func packetFD(reg registry, c PacketConn) (PacketSocket, error) {
+	if err := checkPacket(c); err != nil {
+		return nil, err
+	}
 	rc, err := c.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -126,8 +129,8 @@ func (t packetFDTry) Send(p, oob []byte, to Dest) error {
 	}
 }
 
-// PacketControl sets what has to be set before a UDP socket has its address. Package net lets each of them broadcast.
-func PacketControl(rc syscall.RawConn, reuse, broadcast bool) (err error) {
+// setPacket sets what has to be set before a UDP socket has its address. Package net lets each of them broadcast.
+func setPacket(rc syscall.RawConn, reuse, broadcast bool) (err error) {
 	e := rc.Control(func(fd uintptr) {
 		err = setBool(int(fd), unix.SOL_SOCKET, unix.SO_BROADCAST, broadcast)
 		if err == nil && reuse {

@@ -50,6 +50,15 @@ type Poller interface {
 	// net.Listener of package net. It must be a listening one, or a connected one, as the caller says. It is taken over,
 	// and closed as far as it is not needed; on error it stays as it is.
 	Adopt(from io.Closer, listening bool, o *Options) (Socket, error)
+	// ListenPacket opens a socket for datagrams at an address, which holds no name that needs resolving.
+	ListenPacket(network, address string, o *Options) (PacketSocket, error)
+	// DialPacket opens one that exchanges datagrams with remote only. It sends nothing.
+	DialPacket(network string, remote net.Addr, o *Options) (PacketSocket, error)
+	// AdoptPacket makes a socket of one that package net has opened, which is closed with it or now. On error it stays.
+	AdoptPacket(c PacketConn) (PacketSocket, error)
+	// RemoveDead removes the file of a Unix socket at which nobody listens, and says why it may not if somebody does or it
+	// is another kind of file. That there is none is no error. It blocks, and is for any goroutine.
+	RemoveDead(network, path string) error
 	// Watch watches a descriptor of any kind (a pipe, a terminal, a pidfd, a socket from elsewhere), which stays its
 	// owner's. It is errors.ErrUnsupported on systems that cannot wait for any descriptor. It may be that one is
 	// refused that is watched here already.
@@ -61,7 +70,8 @@ type Options struct {
 	Local     net.Addr            // Dial: connect from here, nil for the system's choice
 	KeepAlive net.KeepAliveConfig // TCP
 	Delay     bool                // TCP: wait for more to fill a packet (Nagle), which is off by default
-	ReusePort bool                // Listen: let other sockets listen at the same address and share its connections
+	ReusePort bool                // Listen, ListenPacket: let other sockets use the same address and share what comes
+	Broadcast bool                // datagrams: let it send to broadcast addresses
 	Mode      fs.FileMode         // Listen: the permissions of a Unix socket's file; 0: what the umask leaves
 	KeepFile  bool                // Listen, Adopt: Close leaves the file of a Unix socket
 }
@@ -88,7 +98,9 @@ type Socket interface {
 	Connect() error
 	// SetOwner comes before anything else.
 	SetOwner(o Owner)
-	// Arm asks for Ready as soon as a try in direction m may go better than the one before it.
+	// Arm asks for Ready as soon as a try in direction m may go better than the one before it. It lasts: until Close,
+	// Ready is called each time that this becomes so, and not once. The connections of TLS rely on it, which try to
+	// write what they have queued whenever there may be room.
 	Arm(m Mode) error
 
 	// Try runs fn with the socket for tries on any goroutine.
@@ -133,7 +145,7 @@ const (
 // Watch is a descriptor that is watched. All is the loop's. What is always ready, as a regular file is, or broken, is
 // ready in the next Wait.
 type Watch interface {
-	// Arm asks for Ready in direction m, or both.
+	// Arm asks for Ready in direction m, or both. With Edge it lasts, as that of a Socket does.
 	Arm(m Mode) error
 	// Read and Write are tries on a descriptor that does not block. They are for Edge, and know what has come of those
 	// before. Read returns io.EOF at the end.

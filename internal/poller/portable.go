@@ -153,6 +153,8 @@ func (p *portable) Dial(network string, remote net.Addr, o *Options) (Socket, er
 	return s, nil
 }
 
+func (p *portable) RemoveDead(network, path string) error { return removeDead(network, path) }
+
 // keepAlive says no where a config that is not enabled would mean package net's default.
 func keepAlive(o *Options) time.Duration {
 	if o.KeepAlive.Enable {

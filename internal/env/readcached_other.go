@@ -1,6 +1,6 @@
 //go:build !linux
 
-package aiofile
+package env
 
 // readCached would read a file whose name and content are in memory; this system cannot be asked.
-func readCached(string) ([]byte, bool) { return nil, false }
+func readCached(string, int) ([]byte, bool) { return nil, false }

@@ -1,4 +1,4 @@
-package aiofile
+package env
 
 import "golang.org/x/sys/unix"
 
@@ -11,14 +11,14 @@ const resolveCached = 0x20
 //
 // To open a FIFO or a device has effects, and to open a file of FUSE or NFS asks a program or a server: so it looks
 // first, through a descriptor that opens nothing (O_PATH), whether it is a regular file on a disk.
-func readCached(name string) ([]byte, bool) {
+func readCached(name string, most int) ([]byte, bool) {
 	fd, err := openCached(name, unix.O_PATH)
 	if err != nil {
 		return nil, false
 	}
 	size, ok := sizeOnDisk(fd)
 	unix.Close(fd)
-	if !ok || size == 0 || size > onLoop {
+	if !ok || size == 0 || size > most {
 		return nil, false
 	}
 	fd, err = openCached(name, unix.O_RDONLY|unix.O_NONBLOCK) // whatever has that name by now
