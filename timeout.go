@@ -8,7 +8,7 @@ import (
 )
 
 // A timeout of Forever means no timeout. No timer is armed for it.
-const Forever = engine.Forever
+const Forever time.Duration = 1<<63 - 1
 
 // Timeout runs fn with a context that is cancelled after d on the loop's clock:
 // what fn waits for then, however deep, fails with a [*TimeoutError], which is

@@ -109,8 +109,14 @@ func (e loopEnd) Leak() (any, string) { return e.p, "a pipe (" + e.p.name + ") w
 // Name returns the name of the file.
 func (p *Pipe) Name() string { return p.name }
 
-// Ready is the poller's call: what waits may try again.
-func (p *Pipe) Ready(m poller.Mode) {
+// pipeOwner is a Pipe as the poller knows it.
+type pipeOwner Pipe
+
+// Ready is the poller's call.
+func (o *pipeOwner) Ready(m poller.Mode) { (*Pipe)(o).ready(m) }
+
+// ready lets what waits try again.
+func (p *Pipe) ready(m poller.Mode) {
 	if m&poller.Read != 0 {
 		p.readers.WakeAll()
 	}
@@ -251,7 +257,7 @@ func (p *Pipe) shut() {
 		p.remove()
 		p.in.Stop()
 		p.out.Stop()
-		p.Ready(poller.Read | poller.Write)
+		p.ready(poller.Read | poller.Write)
 	}
 	p.dev.Close()
 }

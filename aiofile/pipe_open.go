@@ -76,7 +76,7 @@ func attach(ctx context.Context, f *os.File, borrowed bool) (*Pipe, error) {
 	if private == nil {
 		return p.start(newThreaded(p, f, borrowed, info.Mode().IsRegular())), nil
 	}
-	dev, err := newPolled(l, private, p)
+	dev, err := newPolled(l, private, (*pipeOwner)(p))
 	if private != f {
 		private.Close()
 	}

@@ -62,8 +62,8 @@ func newThreaded(p *Pipe, f *os.File, keep, always bool) *threaded {
 		d.piece = threadedMost
 	}
 	d.changed.L = &d.mu
-	d.in.ready = func() { p.Ready(poller.Read) }
-	d.out.ready = func() { p.Ready(poller.Write) }
+	d.in.ready = func() { p.ready(poller.Read) }
+	d.out.ready = func() { p.ready(poller.Write) }
 	return d
 }
 

@@ -44,7 +44,7 @@ func newConn(l *engine.Loop, network string, s poller.Socket) (*Conn, error) {
 // newConnOf is newConn for any goroutine, which cannot ask for the loop's fair.
 func newConnOf(l *engine.Loop, fair *worlds.Fair, network string, s poller.Socket) (*Conn, error) {
 	c := &Conn{loop: l, fair: fair, sock: s, network: network}
-	s.SetOwner(c)
+	s.SetOwner((*owner)(c))
 	if l.On() {
 		c.remove = l.AddCloser(closer{c})
 		return c, nil
@@ -80,8 +80,14 @@ func (e closer) Leak() (any, string) {
 	return e.c, "a socket (" + e.c.network + " " + addrString(e.c.sock.LocalAddr()) + ") was never closed"
 }
 
-// Ready is the poller's call: what waits may try again.
-func (c *Conn) Ready(m poller.Mode) {
+// owner is a Conn as the poller knows it.
+type owner Conn
+
+// Ready is the poller's call.
+func (o *owner) Ready(m poller.Mode) { (*Conn)(o).ready(m) }
+
+// ready lets what waits try again.
+func (c *Conn) ready(m poller.Mode) {
 	if m&poller.Read != 0 {
 		c.readers.WakeAll()
 		if fn := c.onReadable; fn != nil {
@@ -250,7 +256,7 @@ func (c *Conn) shut() error {
 	c.in.Stop()
 	c.out.Stop()
 	err := c.sock.Close()
-	c.Ready(poller.Read | poller.Write)
+	c.ready(poller.Read | poller.Write)
 	if c.served != nil {
 		c.served.closed()
 	}
@@ -303,7 +309,7 @@ func (c *Conn) OnReadable(fn func()) error {
 		return nil
 	}
 	if c.Readable() {
-		c.Ready(poller.Read)
+		c.ready(poller.Read)
 		return nil
 	}
 	return c.fail("read", c.sock.Arm(poller.Read))

@@ -59,7 +59,7 @@ func Listen(ctx context.Context, network, address string, opts ...Option) (*List
 
 func newListener(l *engine.Loop, network string, s poller.Socket, made poller.Options) *Listener {
 	ln := &Listener{loop: l, fair: worlds.FairOf(l), sock: s, network: network, made: made}
-	s.SetOwner(ln)
+	s.SetOwner((*listenerOwner)(ln))
 	ln.remove = l.AddCloser(listenerCloser{ln})
 	return ln
 }
@@ -119,8 +119,11 @@ func (e listenerCloser) Leak() (any, string) {
 	return e.ln, "a listener (" + e.ln.network + " " + addrString(e.ln.Addr()) + ") was never closed"
 }
 
-// Ready is the poller's call.
-func (ln *Listener) Ready(poller.Mode) { ln.acceptors.WakeAll() }
+// listenerOwner is a Listener as the poller knows it.
+type listenerOwner Listener
+
+// Ready is the poller's call: what waits may try again.
+func (o *listenerOwner) Ready(poller.Mode) { o.acceptors.WakeAll() }
 
 // Accept waits for the next connection, a *Conn or, from [ListenTLS], a *TLSConn that has not shaken hands yet.
 //

@@ -112,7 +112,7 @@ func (q *writeQueue) nudge() {
 	_ = q.loop.CallSoonThreadsafe(func() {
 		if !q.closed.Load() {
 			_ = q.sock.Arm(poller.Write)
-			q.Ready(poller.Write)
+			q.ready(poller.Write)
 		}
 	})
 }
