@@ -26,7 +26,7 @@ func inBubble() bool {
 
 // adapt changes what does not work in a bubble.
 func (c *Config) adapt() {
-	c.Poller, c.Interrupt, c.Watchdog = "portable", false, 0
+	c.Poller, c.Interrupt, c.QuitDump, c.Watchdog = "portable", false, false, 0
 }
 
 // InBubble reports whether the loop was made in a bubble.
