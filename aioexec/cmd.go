@@ -114,8 +114,8 @@ func (c *Cmd) fail(op string, err error) error {
 
 // streamDelay is how long children may keep the streams open once the process and the context have ended.
 func (c *Cmd) streamDelay() time.Duration {
-	if c.WaitDelay > 0 {
-		return c.WaitDelay
+	if c.WaitDelay > 0 || c.Group { // a group was killed: the end of its streams is the end of all its processes
+		return c.delay()
 	}
 	return restDelay
 }
