@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func prefetch(lines *[18]uintptr)
+// func prefetch(lines *[17]uintptr)
 TEXT ·prefetch(SB), NOSPLIT, $0-8
 	MOVQ lines+0(FP), AX
 	MOVQ 0(AX), BX
@@ -37,8 +37,6 @@ TEXT ·prefetch(SB), NOSPLIT, $0-8
 	PREFETCHT0 (SI)
 	MOVQ 128(AX), BX
 	PREFETCHT0 (BX)
-	MOVQ 136(AX), CX
-	PREFETCHT0 (CX)
 	RET
 
 // func stackPointer() uintptr

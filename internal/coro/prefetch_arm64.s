@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func prefetch(lines *[18]uintptr)
+// func prefetch(lines *[17]uintptr)
 TEXT ·prefetch(SB), NOSPLIT, $0-8
 	MOVD lines+0(FP), R0
 	MOVD 0(R0), R1
@@ -37,8 +37,6 @@ TEXT ·prefetch(SB), NOSPLIT, $0-8
 	PRFM (R4), PLDL1KEEP
 	MOVD 128(R0), R1
 	PRFM (R1), PLDL1KEEP
-	MOVD 136(R0), R2
-	PRFM (R2), PLDL1KEEP
 	RET
 
 // func stackPointer() uintptr
