@@ -13,11 +13,10 @@ type Worker[S any] struct {
 	State S
 
 	party
-	g      uintptr
-	sp     uintptr // where its stack was when it last suspended, to prefetch
-	pool   *Pool[S]
-	ending bool // the next to enter it wants it to return
-	home   slot // where it was parked before it first ran, and ends
+	g    uintptr
+	sp   uintptr // where its stack was when it last suspended, to prefetch
+	pool *Pool[S]
+	home slot // where it was parked before it first ran, and ends
 }
 
 // WorkerOf returns the worker whose State s is.
@@ -36,6 +35,7 @@ type slot struct {
 	yield   func(struct{}) bool
 	who     *party
 	yielder bool // the next to cross has to yield
+	ending  bool // the next to enter the worker whose home it is wants that to return
 }
 
 // A Pool has the workers of one hub, and keeps idle ones for reuse.
@@ -47,6 +47,8 @@ type Pool[S any] struct {
 	body   func(*Worker[S]) *Worker[S]
 	next   func() *Worker[S]
 	hub    party
+	seq    iter.Seq[struct{}] // the same for all workers
+	fresh  *Worker[S]         // who was entered last: one that runs for the first time knows itself by it
 	idle   []*Worker[S]
 	exited []*Worker[S] // called Goexit, and have to be ended
 	count  int
@@ -64,7 +66,9 @@ type Pool[S any] struct {
 // function. next chooses who runs when a worker suspends itself; it may choose
 // that worker.
 func NewPool[S any](body func(*Worker[S]) *Worker[S], next func() *Worker[S]) *Pool[S] {
-	return &Pool[S]{body: body, next: next}
+	p := &Pool[S]{body: body, next: next}
+	p.seq = p.work()
+	return p
 }
 
 // Get returns an idle worker; entering it calls body. If there is none it makes
@@ -84,10 +88,19 @@ func (p *Pool[S]) Get() *Worker[S] {
 	return w
 }
 
-// create makes a worker: a loop of body, back to the pool, and again.
+// create makes a worker.
 func (p *Pool[S]) create() *Worker[S] {
 	w := &Worker[S]{pool: p}
-	w.home.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+	w.home.next, _ = iter.Pull(p.seq)
+	w.at, w.home.who = &w.home, &w.party
+	p.count++
+	return w
+}
+
+// work returns what every worker does: body, back to the pool, and again.
+func (p *Pool[S]) work() iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		w := p.fresh
 		w.home.yield = yield
 		w.g = Getg()
 		defer func() {
@@ -95,16 +108,13 @@ func (p *Pool[S]) create() *Worker[S] {
 				w.Exited()
 			}
 		}()
-		for !w.ending {
+		for !w.home.ending {
 			next := p.body(w)
 			p.idle = append(p.idle, w)
 			w.Switch(next)
 		}
 		w.g = 0
-	})
-	w.at, w.home.who = &w.home, &w.party
-	p.count++
-	return w
+	}
 }
 
 // Count returns how many workers exist.
@@ -116,6 +126,7 @@ func (p *Pool[S]) Idle() int { return len(p.idle) }
 // Enter switches from the hub to w. It returns when a worker switches back to
 // the hub, whichever that is.
 func (p *Pool[S]) Enter(w *Worker[S]) {
+	p.fresh = w
 	p.swap(&p.hub, &w.party)
 	for len(p.exited) > 0 {
 		w := p.exited[len(p.exited)-1]
@@ -142,7 +153,7 @@ func (w *Worker[S]) Switch(to *Worker[S]) {
 	}
 	other := &p.hub
 	if to != nil {
-		other = &to.party
+		other, p.fresh = &to.party, to
 	}
 	s := other.at
 	if p.Prefetching {
@@ -236,7 +247,7 @@ func (p *Pool[S]) bringHome(w *Worker[S]) {
 		p.errand = true
 		p.swap(&p.hub, &w.party)
 	}
-	w.ending = true
+	w.home.ending, p.fresh = true, w
 }
 
 // bury ends a worker that called Goexit. The Goexit travels on to whoever is

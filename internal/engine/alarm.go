@@ -1,17 +1,35 @@
 package engine
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // An Alarm is armed for a time of the loop's clock, and tells its owner when
 // that has come. It is embedded in the owner: arming allocates nothing. The zero
 // Alarm is not armed.
 type Alarm struct {
-	owner  Alarmed
-	when   time.Duration
+	alarmNode
+	owner Alarmed
+	when  time.Duration
+}
+
+// An alarmNode is what the heap holds: of an Alarm, or of a task that sleeps,
+// which does without the rest.
+type alarmNode struct {
 	place  int32 // in the heap, from 1 on; 0 when not armed
+	task   bool  // it is that of a Parking
 	atOnce bool
 	queued bool // due, and in the ready queue
 	keeper bool // see Housekeeping
+}
+
+// ofAlarm returns the Alarm whose node n is.
+func (n *alarmNode) ofAlarm() *Alarm { return (*Alarm)(unsafe.Pointer(n)) }
+
+// ofTask returns the Parking whose node n is.
+func (n *alarmNode) ofTask() *Parking {
+	return (*Parking)(unsafe.Add(unsafe.Pointer(n), -int(unsafe.Offsetof(Parking{}.alarm))))
 }
 
 // Alarmed is the owner of an Alarm.
@@ -24,7 +42,9 @@ func (a *Alarm) Init(owner Alarmed) { *a = Alarm{owner: owner} }
 
 // InitAtOnce is Init for an owner that only makes tasks ready, which then are in
 // the ready queue where the alarm would be.
-func (a *Alarm) InitAtOnce(owner Alarmed) { *a = Alarm{owner: owner, atOnce: true} }
+func (a *Alarm) InitAtOnce(owner Alarmed) {
+	*a = Alarm{alarmNode: alarmNode{atOnce: true}, owner: owner}
+}
 
 // Housekeeping says that the alarm, which is not armed yet, wakes no task of the
 // user's: it ends an idle connection, say. A loop that has nothing else to wait
@@ -36,7 +56,7 @@ func (a *Alarm) Housekeeping() { a.keeper = true }
 func (l *Loop) Arm(a *Alarm, when time.Duration) {
 	a.queued = false
 	a.when = when
-	l.alarms.arm(a)
+	l.alarms.arm(&a.alarmNode, when)
 }
 
 // Disarm keeps a from firing, and reports whether it would have fired.
@@ -44,7 +64,7 @@ func (l *Loop) Disarm(a *Alarm) bool {
 	active := a.Active()
 	a.queued = false
 	if a.place != 0 {
-		l.alarms.disarm(a)
+		l.alarms.disarm(&a.alarmNode)
 	}
 	return active
 }
@@ -59,15 +79,17 @@ func (a *Alarm) When() time.Duration { return a.when }
 func (l *Loop) fireAlarms() {
 	now := l.Time()
 	for {
-		a := l.alarms.popDue(now)
+		n := l.alarms.popDue(now)
 		switch {
-		case a == nil:
+		case n == nil:
 			return
-		case a.atOnce:
-			a.owner.Fire()
+		case n.task:
+			n.ofTask().fire()
+		case n.atOnce:
+			n.ofAlarm().owner.Fire()
 		default:
-			a.queued = true
-			l.ready.push(a)
+			n.queued = true
+			l.ready.push(n.ofAlarm())
 		}
 	}
 }

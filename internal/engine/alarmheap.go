@@ -27,16 +27,16 @@ func (h *alarmHeap) wakers() int { return len(h.entries) - h.keepers }
 type alarmEntry struct {
 	when time.Duration
 	seq  uint64
-	a    *Alarm
+	a    *alarmNode
 }
 
 func (a *alarmEntry) before(b *alarmEntry) bool {
 	return a.when < b.when || a.when == b.when && a.seq < b.seq
 }
 
-func (h *alarmHeap) arm(a *Alarm) {
+func (h *alarmHeap) arm(a *alarmNode, when time.Duration) {
 	h.seq++
-	e := alarmEntry{a.when, h.seq, a}
+	e := alarmEntry{when, h.seq, a}
 	if a.place == 0 {
 		if a.keeper {
 			h.keepers++
@@ -49,7 +49,7 @@ func (h *alarmHeap) arm(a *Alarm) {
 }
 
 // disarm takes out an alarm that is in the heap.
-func (h *alarmHeap) disarm(a *Alarm) {
+func (h *alarmHeap) disarm(a *alarmNode) {
 	i := int(a.place) - 1
 	a.place = 0
 	if a.keeper {
@@ -65,7 +65,7 @@ func (h *alarmHeap) disarm(a *Alarm) {
 }
 
 // popDue removes and returns the first alarm if it is due, or else nil.
-func (h *alarmHeap) popDue(now time.Duration) *Alarm {
+func (h *alarmHeap) popDue(now time.Duration) *alarmNode {
 	if len(h.entries) == 0 || h.entries[0].when > now {
 		return nil
 	}

@@ -22,13 +22,13 @@ func TestAlarmHeap_againstASortedList(t *testing.T) {
 			switch rnd.IntN(4) {
 			case 0, 1:
 				x.when = time.Duration(rnd.IntN(30)) - 5
-				h.arm(x)
+				h.arm(&x.alarmNode, x.when)
 				drop(x)
 				model = append(model, x)
 				slices.SortStableFunc(model, func(a, b *Alarm) int { return cmp.Compare(a.when, b.when) })
 			case 2:
 				if x.place != 0 {
-					h.disarm(x)
+					h.disarm(&x.alarmNode)
 					drop(x)
 				}
 			case 3:
@@ -36,9 +36,9 @@ func TestAlarmHeap_againstASortedList(t *testing.T) {
 				got := h.popDue(now)
 				if len(model) == 0 || model[0].when > now {
 					if got != nil {
-						t.Fatalf("seed %d, step %d: a timer for %v came out at %v", seed, step, got.when, now)
+						t.Fatalf("seed %d, step %d: a timer for %v came out at %v", seed, step, got.ofAlarm().when, now)
 					}
-				} else if got != model[0] {
+				} else if got.ofAlarm() != model[0] {
 					t.Fatalf("seed %d, step %d: the wrong timer came out", seed, step)
 				} else {
 					model = model[1:]
@@ -48,13 +48,13 @@ func TestAlarmHeap_againstASortedList(t *testing.T) {
 				t.Fatalf("seed %d, step %d: %d alarms in the heap, want %d", seed, step, len(h.entries), len(model))
 			}
 			for i, e := range h.entries {
-				if int(e.a.place) != i+1 || e.when != e.a.when || i > 0 && e.before(&h.entries[(i-1)/4]) {
+				if int(e.a.place) != i+1 || e.when != e.a.ofAlarm().when || i > 0 && e.before(&h.entries[(i-1)/4]) {
 					t.Fatalf("seed %d, step %d: entry %d is not in its place", seed, step, i)
 				}
 			}
 		}
 		for _, want := range model {
-			if got := h.popDue(forEverTest); got != want || got.place != 0 {
+			if got := h.popDue(forEverTest); got.ofAlarm() != want || got.place != 0 {
 				t.Fatalf("seed %d: the wrong timer came out at the end", seed)
 			}
 		}
@@ -69,10 +69,10 @@ func TestAlarmHeap_stoppedTimers_leaveNothingBehind(t *testing.T) {
 	alarms := make([]Alarm, 1000)
 	for i := range alarms {
 		alarms[i].when = time.Duration(i * 7919 % 1000)
-		h.arm(&alarms[i])
+		h.arm(&alarms[i].alarmNode, alarms[i].when)
 	}
 	for i := range alarms {
-		h.disarm(&alarms[i])
+		h.disarm(&alarms[i].alarmNode)
 		if len(h.entries) != len(alarms)-i-1 {
 			t.Fatalf("%d entries after %d of %d were stopped", len(h.entries), i+1, len(alarms))
 		}

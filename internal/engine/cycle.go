@@ -36,7 +36,7 @@ func (t *Task) WokenBy(yield func(*Task) bool) Wakers {
 
 // cycles is what a loop knows of tasks that may wait for one another.
 type cycles struct {
-	suspects []*Parking
+	suspects []suspect
 	due      time.Duration // when to look at them, on the loop's clock; valid if there are any
 
 	found []*Task // what wakers returns
@@ -44,6 +44,12 @@ type cycles struct {
 	add   func(*Task) bool
 
 	cancellers *Canceller // see there
+}
+
+// A suspect is a task that may be in a cycle, once it waits.
+type suspect struct {
+	*Parking
+	since time.Duration
 }
 
 // suspectFor is how long a task is suspected before the loop looks.
@@ -180,15 +186,18 @@ func (p *Parking) wanted() bool {
 // suspect notes that p may be in a cycle once it waits.
 func (p *Parking) suspect() {
 	l := p.Loop()
-	p.since = l.Time()
-	if p.suspected || l.closing {
+	c, now := &l.cycles, l.Time()
+	switch {
+	case p.listed < 0:
+		c.suspects[-p.listed-1].since = now
 		return
+	case l.closing:
+		return
+	case len(c.suspects) == 0:
+		c.due = max(c.due, now+suspectFor)
 	}
-	p.suspected = true
-	if len(l.cycles.suspects) == 0 {
-		l.cycles.due = max(l.cycles.due, p.since+suspectFor)
-	}
-	l.cycles.suspects = append(l.cycles.suspects, p)
+	c.suspects = append(c.suspects, suspect{p, now})
+	p.listed = -int32(len(c.suspects))
 }
 
 // wakers returns what p waits for, nil if p does not wait for tasks.
@@ -237,12 +246,13 @@ func (l *Loop) lookAtSuspects() {
 	for _, p := range c.suspects {
 		if p.parked && now-p.since < suspectFor {
 			rest = append(rest, p)
+			p.listed = -int32(len(rest))
 			due = min(due, p.since+suspectFor)
 			continue
 		}
-		p.suspected = false
+		p.listed = 0
 		if p.wakers() != nil && p.told < toldCertain {
-			old = append(old, p)
+			old = append(old, p.Parking)
 		}
 	}
 	clear(c.suspects[len(rest):])

@@ -26,6 +26,7 @@ type cycleNode struct {
 	kind Wakers
 	out  span
 	in   span
+	was  int32 // Parking.listed
 	left int32 // of those for all of whom it waits, how many are not known to go on
 	free bool  // it goes on: it is not stuck
 }
@@ -67,11 +68,11 @@ func newCycleGraph(l *Loop, suspects []*Parking) *cycleGraph {
 
 // node returns the number of p, which is a new one if p is not known yet.
 func (g *cycleGraph) node(p *Parking) int32 {
-	if p.mark == 0 {
-		g.nodes = append(g.nodes, cycleNode{p: p})
-		p.mark = int32(len(g.nodes))
+	if p.listed <= 0 {
+		g.nodes = append(g.nodes, cycleNode{p: p, was: p.listed})
+		p.listed = int32(len(g.nodes))
 	}
-	return p.mark - 1
+	return p.listed - 1
 }
 
 // explore finds out whom a node waits for.
@@ -126,17 +127,17 @@ func (g *cycleGraph) goesOn(i int32) bool {
 	return n.free
 }
 
-// forget takes the marks off the tasks.
+// forget takes the numbers of the nodes off the tasks.
 func (g *cycleGraph) forget() {
 	for i := range g.nodes {
-		g.nodes[i].p.mark = 0
+		g.nodes[i].p.listed = g.nodes[i].was
 	}
 }
 
 // report returns the report on the cycle in which p is, if it is in one of which
 // none of the tasks was told as much.
 func (g *cycleGraph) report(p *Parking) (ExceptionInfo, bool) {
-	start, level := p.mark-1, uint8(toldCertain)
+	start, level := p.listed-1, uint8(toldCertain)
 	if g.nodes[start].free {
 		return ExceptionInfo{}, false
 	}
@@ -320,7 +321,10 @@ func (g *cycleGraph) lookUp() {
 	}
 	g.timeouts, g.cancellers = map[*Scope]time.Duration{}, map[*Scope]bool{}
 	for _, e := range g.loop.alarms.entries {
-		if d, ok := e.a.owner.(*Deadline); ok {
+		if e.a.task {
+			continue
+		}
+		if d, ok := e.a.ofAlarm().owner.(*Deadline); ok {
 			g.timeouts[&d.Scope] = e.when
 		}
 	}

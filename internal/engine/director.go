@@ -54,7 +54,7 @@ func (l *Loop) noted(by madeReady) {
 func (d *director) yielded() {
 	d.take(byStep)
 	d.notes[len(d.notes)-1].last = true
-	d.loop.current.at.err = nil // of a wait that is over; no matter of this
+	d.loop.current.at.what = nil // of a wait that is over; no matter of this
 }
 
 // keepFirst is for an entry that was put at the front of the queue, where it has

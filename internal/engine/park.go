@@ -32,21 +32,19 @@ type Parking struct {
 	queue *WaitQueue      // where it is in line; nil: nowhere
 	next  *Parking        // in queue
 	prev  *Parking
-	what  Waitable // what it waits for
-	err   error    // what the wake-up brings
+	what  any // what it waits for, a Waitable; when it has been woken, the error which that brings
 
-	foreign *foreign // the context, not ours, under which it waits
-	alarm   Alarm    // for Sleep
-	wants   int      // how many it waits for, in line at a Limiter
-	refused int32    // waits that were refused because the loop ends
+	foreign *foreign  // the context, not ours, under which it waits
+	alarm   alarmNode // for Sleep
+	wants   int       // how many it waits for, in line at a Limiter
+	refused int16     // waits that were refused because the loop ends
 	parked  bool
 
-	suspected bool          // in the loop's list of suspects; see cycle.go
-	held      bool          // others wait, or have waited, for what it holds
-	told      uint8         // what was reported of its wait
-	holds     int32         // of what others may wait for
-	mark      int32         // in a cycleGraph
-	since     time.Duration // when it became a suspect
+	// See cycle.go.
+	held   bool  // others wait, or have waited, for what it holds
+	told   uint8 // what was reported of its wait
+	holds  int32 // of what others may wait for
+	listed int32 // its number in a cycleGraph; negative: that in the list of suspects; 0: neither
 }
 
 type worker = coro.Worker[Parking]
@@ -106,7 +104,8 @@ func (p *Parking) Wait(ctx context.Context, q *WaitQueue, what Waitable) error {
 	if p.foreign != nil {
 		p.unfollow()
 	}
-	return p.err
+	err, _ = p.what.(error)
+	return err
 }
 
 // enter puts the task in line, unless the wait fails at once, and returns the
@@ -205,18 +204,25 @@ func (p *Parking) Join(q *WaitQueue, what Waitable) {
 
 // Arm sets the task's own alarm, which ends its next wait; Disarm takes that
 // back.
-func (p *Parking) Arm(when time.Duration) { p.Loop().Arm(&p.alarm, when) }
-func (p *Parking) Disarm()                { p.Loop().Disarm(&p.alarm) }
+func (p *Parking) Arm(when time.Duration) { p.Loop().alarms.arm(&p.alarm, when) }
+func (p *Parking) Disarm() {
+	if p.alarm.place != 0 {
+		p.Loop().alarms.disarm(&p.alarm)
+	}
+}
 
 // TheAlarm is what a task waits for that sleeps.
 var TheAlarm Waitable = Named("a timer")
 
-// Fire wakes a task that sleeps.
-func (p *Parking) Fire() {
+// fire wakes a task that sleeps.
+func (p *Parking) fire() {
 	if p.parked {
 		p.wake(nil)
 	}
 }
+
+// waitName names what a parked task waits for.
+func (p *Parking) waitName() string { return p.what.(Waitable).WaitName() }
 
 // Block returns the context of the innermost block that the task is in.
 func (p *Parking) Block() context.Context { return p.block }
@@ -256,7 +262,7 @@ const maxRefused = 1000
 
 // wake makes a parked task ready; err is what its wait returns.
 func (p *Parking) wake(err error) {
-	p.parked, p.scope, p.what, p.err = false, nil, nil, err
+	p.parked, p.scope, p.what = false, nil, err
 	if p.queue != nil {
 		p.queue.remove(p)
 	}

@@ -76,7 +76,7 @@ func (t *Task) Around(do func(ctx context.Context) error) func(ctx context.Conte
 func (t *Task) Finish(err error) {
 	l := t.Scope.loop
 	p := t.at
-	p.task, p.block, p.what, p.err, p.refused = nil, nil, nil, nil, 0
+	p.task, p.block, p.what, p.refused = nil, nil, nil, 0
 	p.held, p.holds = false, 0
 	t.at = nil
 	state := Finished
@@ -171,7 +171,7 @@ func (t *Task) doing() string {
 	case t.at == nil:
 		return "not started yet"
 	case t.at.parked && t.at.what != nil:
-		return "waits for " + t.at.what.WaitName()
+		return "waits for " + t.at.waitName()
 	default:
 		return "ready"
 	}

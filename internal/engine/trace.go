@@ -96,7 +96,7 @@ func (t *Task) outlook() string {
 	case p == nil:
 		return t.Condition()
 	case p.parked && p.what != nil:
-		return "waits for " + p.what.WaitName()
+		return "waits for " + p.waitName()
 	case p.parked:
 		return "waits"
 	default:
@@ -119,8 +119,9 @@ func describe(e runnable) string {
 		switch {
 		case e.at == nil:
 			return "task " + e.Name() + " starts"
-		case e.at.err != nil:
-			return "task " + e.Name() + " goes on: " + e.at.err.Error()
+		}
+		if err, failed := e.at.what.(error); failed {
+			return "task " + e.Name() + " goes on: " + err.Error()
 		}
 		return "task " + e.Name() + " goes on"
 	case *Handle:

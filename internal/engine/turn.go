@@ -53,9 +53,7 @@ const starting = 1
 
 // assign makes p's worker that of a task that is to start.
 func (l *Loop) assign(p *Parking, t *Task) {
-	if p.alarm.owner == nil {
-		p.alarm.InitAtOnce(p)
-	}
+	p.alarm.task = true
 	p.task, p.block, t.at = t, t.Scope.Ctx(), p
 }
 
