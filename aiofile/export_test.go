@@ -2,7 +2,6 @@ package aiofile
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
@@ -17,45 +16,6 @@ func (f *File) Hold() (release func()) {
 
 // Uncached lets all reads go to threads.
 func (f *File) Uncached() { f.cache = cache{} }
-
-// StackLocks lets f lock as LockFileEx does: in a table of locks that a test shares between open files, in which a
-// second lock of the same file stands beside the first one, and conflicts with it.
-func (f *File) StackLocks(table *LockTable) { f.locked.system = &stacking{table: table} }
-
-// LockTable are the locks of one file.
-type LockTable struct{ locks []*heldLock }
-
-type heldLock struct {
-	of   *stacking
-	kind lockKind
-}
-
-// Len is how many locks there are.
-func (t *LockTable) Len() int { return len(t.locks) }
-
-type stacking struct{ table *LockTable }
-
-var errNotLocked = errors.New("not locked")
-
-func (s *stacking) lock(_ env.File, kind lockKind) (bool, error) {
-	for _, l := range s.table.locks {
-		if kind == lockExclusive || l.kind == lockExclusive {
-			return false, nil
-		}
-	}
-	s.table.locks = append(s.table.locks, &heldLock{s, kind})
-	return true, nil
-}
-
-func (s *stacking) unlock(env.File) error {
-	for i, l := range s.table.locks {
-		if l.of == s {
-			s.table.locks = append(s.table.locks[:i], s.table.locks[i+1:]...)
-			return nil
-		}
-	}
-	return errNotLocked
-}
 
 // OnLoop is how much is read on the loop at once.
 const OnLoop = onLoop

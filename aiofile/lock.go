@@ -34,8 +34,8 @@ func (f *File) TryLock(ctx context.Context) (bool, error) { return f.tryLock(ctx
 
 // Unlock gives up the lock. It is no error if there is none.
 func (f *File) Unlock(ctx context.Context) error {
-	_, err := alter(ctx, "unlock", f.Name(), func(env.Files, func() bool) (asyncio.None, error) {
-		return asyncio.None{}, f.failed("unlock", f.locked.unlock(f.os))
+	_, err := alter(ctx, "unlock", f.Name(), func(files env.Files, _ func() bool) (asyncio.None, error) {
+		return asyncio.None{}, f.failed("unlock", f.locked.unlock(files, f.os))
 	})
 	return err
 }
@@ -52,8 +52,8 @@ func (f *File) waitLock(ctx context.Context, kind lockKind) error {
 }
 
 func (f *File) tryLock(ctx context.Context, kind lockKind) (bool, error) {
-	return alter(ctx, "lock", f.Name(), func(env.Files, func() bool) (bool, error) {
-		locked, err := f.locked.lock(f.os, kind)
+	return alter(ctx, "lock", f.Name(), func(files env.Files, _ func() bool) (bool, error) {
+		locked, err := f.locked.lock(files, f.os, kind)
 		return locked, f.failed("lock", err)
 	})
 }
@@ -69,68 +69,44 @@ const (
 // fileLock is the lock that a File has. It remembers the kind, since systems differ in what a second lock of the same
 // file does: flock changes the first one, and LockFileEx waits for it or adds to it. Only threads use it.
 type fileLock struct {
-	mu     sync.Mutex
-	held   lockKind
-	system lockSystem // nil: the system's
+	mu   sync.Mutex
+	held lockKind
 }
 
-// lockSystem is what a system has for one open file. lock reports false if somebody else has it.
-type lockSystem interface {
-	lock(f env.File, kind lockKind) (bool, error)
-	unlock(f env.File) error
-}
-
-func (l *fileLock) lock(f env.File, kind lockKind) (bool, error) {
+func (l *fileLock) lock(files env.Files, f env.File, kind lockKind) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == kind {
 		return true, stillOpen(f)
 	}
 	if l.held != lockNone {
-		if err := l.calls().unlock(f); err != nil {
+		if err := files.Unlock(f); err != nil {
 			return false, err
 		}
 		l.held = lockNone
 	}
-	locked, err := l.calls().lock(f, kind)
+	locked, err := files.Lock(f, kind == lockShared)
 	if locked {
 		l.held = kind
 	}
 	return locked, err
 }
 
-func (l *fileLock) unlock(f env.File) error {
+func (l *fileLock) unlock(files env.Files, f env.File) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == lockNone {
 		return stillOpen(f)
 	}
-	err := l.calls().unlock(f)
+	err := files.Unlock(f)
 	if err == nil {
 		l.held = lockNone
 	}
 	return err
 }
 
-func (l *fileLock) calls() lockSystem {
-	if l.system != nil {
-		return l.system
-	}
-	return systemLocks{}
-}
-
 // stillOpen is the error of a call with a file that is closed.
-func stillOpen(f env.File) error { return lockCall(f, func(uintptr) error { return nil }) }
-
-// lockCall runs fn with the descriptor of f, which is not closed meanwhile.
-func lockCall(f env.File, fn func(fd uintptr) error) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = fn(fd) }); err != nil {
-		return err
-	}
-	return failed
+func stillOpen(f env.File) error {
+	_, err := f.Stat()
+	return err
 }

@@ -2,12 +2,16 @@ package aiofile_test
 
 import (
 	"context"
+	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 func TestFile_Lock_keepsOthersOutUntilItIsGivenUp(t *testing.T) {
@@ -77,24 +81,53 @@ func TestFile_Lock_cancelled_doesNotLock(t *testing.T) {
 	})
 }
 
+// stackingLocks lock as LockFileEx does: a second lock of the same file stands beside the first one, and conflicts with
+// it. All files are one.
+type stackingLocks struct {
+	env.Files
+	locks []heldLock
+}
+
+type heldLock struct {
+	of     env.File
+	shared bool
+}
+
+func (s *stackingLocks) Lock(f env.File, shared bool) (bool, error) {
+	for _, l := range s.locks {
+		if !shared || !l.shared {
+			return false, nil
+		}
+	}
+	s.locks = append(s.locks, heldLock{f, shared})
+	return true, nil
+}
+
+func (s *stackingLocks) Unlock(f env.File) error {
+	i := slices.IndexFunc(s.locks, func(l heldLock) bool { return l.of == f })
+	if i < 0 {
+		return errors.New("it is not locked")
+	}
+	s.locks = slices.Delete(s.locks, i, i+1)
+	return nil
+}
+
 // onLocks runs body with two open files that have one lock: the system's, and one that works as Windows' does.
 func onLocks(t *testing.T, body func(t *testing.T, ctx context.Context, a, b *aiofile.File)) {
-	for _, system := range []string{"of the system", "that stack"} {
-		t.Run("locks "+system, func(t *testing.T) {
-			name := fileWith(t, "")
+	system, stacking := env.Real(), env.Real()
+	locks := &stackingLocks{Files: stacking.Files}
+	stacking.Files = locks
+	for name, e := range map[string]*env.Env{"of the system": system, "that stack": stacking} {
+		t.Run("locks "+name, func(t *testing.T) {
+			file := fileWith(t, "")
 			onLoop(t, func(ctx context.Context) error {
-				a, b := opened(t, ctx, name, os.O_RDWR), opened(t, ctx, name, os.O_RDWR)
-				var table aiofile.LockTable
-				if system == "that stack" {
-					a.StackLocks(&table)
-					b.StackLocks(&table)
-				}
+				a, b := opened(t, ctx, file, os.O_RDWR), opened(t, ctx, file, os.O_RDWR)
 				body(t, ctx, a, b)
-				if n := table.Len(); n != 0 {
-					t.Errorf("%d locks are left", n)
-				}
 				return nil
-			})
+			}, engine.WithEnv(e).(asyncio.Option))
+			if len(locks.locks) != 0 {
+				t.Errorf("%d locks are left", len(locks.locks))
+			}
 		})
 	}
 }

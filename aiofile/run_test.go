@@ -16,11 +16,11 @@ import (
 )
 
 // onLoop runs main on a loop with a time limit, and fails the test with its error.
-func onLoop(t testing.TB, main func(ctx context.Context) error) {
+func onLoop(t testing.TB, main func(ctx context.Context) error, opts ...asyncio.Option) {
 	t.Helper()
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
 		return asyncio.Timeout(ctx, 60*time.Second, main)
-	})
+	}, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

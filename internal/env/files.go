@@ -32,6 +32,12 @@ type Files interface {
 	Remove(name string) error
 	RemoveAll(path string) error
 
+	// Lock locks an open file for it alone, or to share it, and reports false if another open file has a lock that does not
+	// go with that. It does not wait. Of a file that has a lock it is not called again before Unlock. It is
+	// errors.ErrUnsupported where there are no locks.
+	Lock(f File, shared bool) (bool, error)
+	Unlock(f File) error
+
 	DirFS(dir string) fs.FS
 	CopyFS(dir string, fsys fs.FS) error
 

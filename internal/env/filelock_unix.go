@@ -1,19 +1,12 @@
 //go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
 
-package aiofile
+package env
 
-import (
-	"golang.org/x/sys/unix"
+import "golang.org/x/sys/unix"
 
-	"github.com/go-asyncio/asyncio/internal/env"
-)
-
-// systemLocks is flock.
-type systemLocks struct{}
-
-func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
+func (disks) Lock(f File, shared bool) (bool, error) {
 	how := unix.LOCK_EX
-	if kind == lockShared {
+	if shared {
 		how = unix.LOCK_SH
 	}
 	err := flock(f, how|unix.LOCK_NB)
@@ -23,9 +16,9 @@ func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func (systemLocks) unlock(f env.File) error { return flock(f, unix.LOCK_UN) }
+func (disks) Unlock(f File) error { return flock(f, unix.LOCK_UN) }
 
-func flock(f env.File, how int) error {
+func flock(f File, how int) error {
 	return lockCall(f, func(fd uintptr) error {
 		for {
 			if err := unix.Flock(int(fd), how); err != unix.EINTR {

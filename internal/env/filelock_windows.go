@@ -1,21 +1,13 @@
-package aiofile
+package env
 
-import (
-	"golang.org/x/sys/windows"
-
-	"github.com/go-asyncio/asyncio/internal/env"
-)
+import "golang.org/x/sys/windows"
 
 // all is each half of the length of what is locked: everything.
 const all = 1<<32 - 1
 
-// systemLocks is LockFileEx. It is never asked for a second lock of the same file: it waits for the first one, or adds
-// to it.
-type systemLocks struct{}
-
-func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
+func (disks) Lock(f File, shared bool) (bool, error) {
 	var flags uint32 = windows.LOCKFILE_FAIL_IMMEDIATELY
-	if kind == lockExclusive {
+	if !shared {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
 	}
 	err := lockCall(f, func(fd uintptr) error {
@@ -27,7 +19,7 @@ func (systemLocks) lock(f env.File, kind lockKind) (bool, error) {
 	return err == nil, err
 }
 
-func (systemLocks) unlock(f env.File) error {
+func (disks) Unlock(f File) error {
 	return lockCall(f, func(fd uintptr) error {
 		return windows.UnlockFileEx(windows.Handle(fd), 0, all, all, new(windows.Overlapped))
 	})
