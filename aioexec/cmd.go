@@ -62,8 +62,8 @@ type Cmd struct {
 	Err          error            // why the program was not found, if so
 
 	inner     *exec.Cmd
-	pipes     []*aiofile.Pipe // our ends of what coroutines copy
-	theirs    []*os.File      // the process's ends, closed after the start
+	pipes     []*aiofile.Pipe      // our ends of what coroutines copy
+	theirs    []io.ReadWriteCloser // the process's ends, closed after the start
 	copies    []copying
 	exit      exitWatch
 	reaper    *asyncio.Task[asyncio.None]

@@ -89,7 +89,8 @@ func (c *Cmd) startable() error {
 	return nil
 }
 
-// command is what os/exec gets to start: all streams are files, so it starts no goroutine of its own.
+// command is what the environment gets to start: all streams are files or ends of pipes, so os/exec starts no goroutine
+// of its own.
 func (c *Cmd) command() *exec.Cmd {
 	inner := &exec.Cmd{Path: c.Path, Args: c.Args, Env: c.Env, Dir: c.Dir, ExtraFiles: c.ExtraFiles}
 	if c.SysProcAttr != nil {

@@ -3,12 +3,16 @@ package aioexec
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/internal/pipe"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // copying is one stream that a coroutine copies.
@@ -41,12 +45,21 @@ func same(a, b io.Writer) bool {
 	return a == b
 }
 
+// passesOn reports whether the process itself gets a stream: a file, or its end of one of our pipes.
+func (c *Cmd) passesOn(stream any) bool {
+	if _, ok := stream.(*os.File); ok {
+		return true
+	}
+	w, ok := stream.(io.Writer)
+	return ok && slices.ContainsFunc(c.theirs, func(end io.ReadWriteCloser) bool { return same(end, w) })
+}
+
 func (c *Cmd) input(ctx context.Context) (io.Reader, error) {
 	if c.Stdin == nil {
 		return nil, nil
 	}
-	if f, ok := c.Stdin.(*os.File); ok {
-		return f, nil
+	if c.passesOn(c.Stdin) {
+		return c.Stdin, nil
 	}
 	theirs, ours, err := c.pipe(ctx, true)
 	if err != nil {
@@ -70,8 +83,8 @@ func (c *Cmd) output(ctx context.Context, name string, to io.Writer) (io.Writer,
 	if to == nil {
 		return nil, nil
 	}
-	if f, ok := to.(*os.File); ok {
-		return f, nil
+	if c.passesOn(to) {
+		return to, nil
 	}
 	theirs, ours, err := c.pipe(ctx, false)
 	if err != nil {
@@ -95,18 +108,16 @@ func (c *Cmd) addCopy(name string, ours *aiofile.Pipe, run func() error) {
 
 // pipe opens a pipe, with one end for the process, which reads or writes there, and one for us. If Start fails both
 // are closed.
-func (c *Cmd) pipe(ctx context.Context, reads bool) (theirs *os.File, ours *aiofile.Pipe, err error) {
-	r, w, err := os.Pipe()
+func (c *Cmd) pipe(ctx context.Context, reads bool) (theirs io.ReadWriteCloser, ours *aiofile.Pipe, err error) {
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	theirs, mine := w, r
-	if reads {
-		theirs, mine = r, w
+	p, theirs, err := l.Env.Pipes.ForProcess(l, reads)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a pipe: %w", err)
 	}
-	if ours, err = aiofile.NewPipe(ctx, mine); err != nil {
-		return nil, nil, errors.Join(err, mine.Close(), theirs.Close())
-	}
+	ours = pipe.Face(l, p).(*aiofile.Pipe)
 	c.theirs, c.pipes = append(c.theirs, theirs), append(c.pipes, ours)
 	return theirs, ours, nil
 }
@@ -166,7 +177,7 @@ func (c *Cmd) outputPipe(ctx context.Context, what string, field *io.Writer) (*a
 }
 
 // userPipe opens a pipe of which the user gets our end.
-func (c *Cmd) userPipe(ctx context.Context, what string, set, reads bool) (theirs *os.File, ours *aiofile.Pipe, err error) {
+func (c *Cmd) userPipe(ctx context.Context, what string, set, reads bool) (theirs io.ReadWriteCloser, ours *aiofile.Pipe, err error) {
 	switch {
 	case set:
 		err = errors.New("the field is set already")

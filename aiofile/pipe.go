@@ -2,7 +2,6 @@ package aiofile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/pipe"
 	"github.com/go-asyncio/asyncio/internal/poller"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -29,10 +29,9 @@ import (
 type Pipe struct {
 	loop *engine.Loop
 	name string
-	dev  device
+	dev  pipe.Pipe
 
 	closed           atomic.Bool
-	terminal         bool
 	streak           int32            // calls since one had to wait; the loop's
 	readers, writers engine.WaitQueue // the loop's
 	sending          worlds.Lock      // whose turn it is to write, in either world
@@ -40,59 +39,32 @@ type Pipe struct {
 	remove           func() // from what the loop closes at its end
 }
 
-// device is how the system serves a pipe.
-type device interface {
-	// Read and Write are tries, on the loop: poller.ErrAgain says to Arm and wait for Ready.
-	Read(p []byte) (int, error)
-	Write(p []byte) (int, error)
-	Arm(m poller.Mode) error
-	// Leave is called when nobody waits in direction m any more, though it has been armed. It returns how much of a
-	// Write is on its way all the same.
-	Leave(m poller.Mode) int
-
-	// BlockRead and BlockWrite are for all other goroutines, as are the deadlines.
-	BlockRead(p []byte) (int, error)
-	BlockWrite(p []byte) (int, error)
-	SetDeadline(m poller.Mode, t time.Time) error
-
-	// Abort ends everything above, on any goroutine, and lets the other end know. Close, on the loop, comes before it
-	// if it can, or else after it, or both.
-	Abort() error
-	Close()
-	// File is for other goroutines, too.
-	File() (*os.File, error)
-}
-
 // pipeFairness is how many calls in a row may succeed without waiting before the others get a turn.
 const pipeFairness = 64
 
 // OpenPipe returns the ends of a new pipe: what is written to w is read from r. Nothing waits.
 func OpenPipe(ctx context.Context) (r, w *Pipe, err error) {
-	fr, fw, err := os.Pipe()
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, pathError("open", "pipe", err)
 	}
-	if r, err = NewPipe(ctx, fr); err == nil {
-		if w, err = NewPipe(ctx, fw); err == nil {
-			return r, w, nil
-		}
-		r.Close()
+	pr, pw, err := l.Env.Pipes.Open(l)
+	if err != nil {
+		return nil, nil, pathError("open", "pipe", err)
 	}
-	return nil, nil, errors.Join(err, closeUnlessClosed(fr), closeUnlessClosed(fw))
+	return newPipe(l, pr), newPipe(l, pw), nil
 }
 
-func closeUnlessClosed(f *os.File) error {
-	if err := f.Close(); !errors.Is(err, fs.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
-// start puts the pipe to use on its device.
-func (p *Pipe) start(dev device) *Pipe {
-	p.dev = dev
-	p.remove = p.loop.AddCloser(loopEnd{p})
+// newPipe puts a pipe of the environment to use.
+func newPipe(l *engine.Loop, dev pipe.Pipe) *Pipe {
+	p := &Pipe{loop: l, name: dev.Name(), dev: dev}
+	dev.SetOwner((*pipeOwner)(p))
+	p.remove = l.AddCloser(loopEnd{p})
 	return p
+}
+
+func init() {
+	pipe.Face = func(h pipe.Host, p pipe.Pipe) any { return newPipe(h.(*engine.Loop), p) }
 }
 
 // loopEnd closes the pipe because the loop has ended.
@@ -299,7 +271,7 @@ func (p *Pipe) fail(op string, err error) error {
 	if path, ok := err.(*fs.PathError); ok {
 		err = path.Err
 	}
-	if op == "read" && p.terminal && isHangup(err) {
+	if op == "read" && p.dev.Terminal() && isHangup(err) {
 		return io.EOF
 	}
 	if op == "write" && isBrokenPipe(err) {

@@ -3,11 +3,9 @@ package aiofile
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
-	"time"
-
-	"golang.org/x/term"
 
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -26,7 +24,23 @@ import (
 //     piece counts as written. (On Windows, and wherever poll(2) cannot tell, a Read that was given up takes what
 //     comes next all the same, and keeps it for the next Read.)
 func NewPipe(ctx context.Context, f *os.File) (*Pipe, error) {
-	return attach(ctx, f, false)
+	l, err := worlds.LoopOf(ctx)
+	if err != nil {
+		return nil, pathError("open", f.Name(), err)
+	}
+	p, err := l.Env.Pipes.Adopt(l, f)
+	if err != nil {
+		return nil, openError(f.Name(), err)
+	}
+	return newPipe(l, p), nil
+}
+
+// openError says of err what was to be opened, once.
+func openError(name string, err error) error {
+	if path, ok := err.(*fs.PathError); ok {
+		err = path.Err
+	}
+	return pathError("open", name, err)
 }
 
 // Stdin returns standard input, which is what os.Stdin refers to by now: a terminal, a pipe, a file. See [NewPipe] for
@@ -34,77 +48,26 @@ func NewPipe(ctx context.Context, f *os.File) (*Pipe, error) {
 //
 // Who reads from several Pipes of the same input at once gets parts in each. A program in the background is stopped
 // when it reads from its terminal, as ever.
-func Stdin(ctx context.Context) (*Pipe, error) {
-	return attach(ctx, os.Stdin, true)
-}
+func Stdin(ctx context.Context) (*Pipe, error) { return standard(ctx, 0, "/dev/stdin") }
 
 // Stdout is [Stdin] for standard output. What a Write has returned for is written: nothing has to be flushed.
-func Stdout(ctx context.Context) (*Pipe, error) {
-	return attach(ctx, os.Stdout, true)
-}
+func Stdout(ctx context.Context) (*Pipe, error) { return standard(ctx, 1, "/dev/stdout") }
 
 // Stderr is [Stdin] for standard error.
-func Stderr(ctx context.Context) (*Pipe, error) {
-	return attach(ctx, os.Stderr, true)
-}
+func Stderr(ctx context.Context) (*Pipe, error) { return standard(ctx, 2, "/dev/stderr") }
 
-// attach makes a Pipe of f. One that is borrowed stays open at the Pipe's end.
-func attach(ctx context.Context, f *os.File, borrowed bool) (*Pipe, error) {
+func standard(ctx context.Context, n int, name string) (*Pipe, error) {
 	l, err := worlds.LoopOf(ctx)
 	if err != nil {
-		return nil, pathError("open", f.Name(), err)
+		return nil, pathError("open", name, err)
 	}
-	p := &Pipe{loop: l, name: f.Name()}
-	if borrowed {
-		l.Own(p)
-	}
-	info, err := f.Stat() // also finds out whether it is open
+	dev, err := l.Env.Pipes.Standard(l, n)
 	if err != nil {
-		return nil, p.fail("open", err)
+		return nil, openError(name, err)
 	}
-	private := f // nil: there is none
-	err = withDescriptor(f, func(fd int) error {
-		p.terminal = term.IsTerminal(fd)
-		if borrowed || fd <= 2 || !pollable(f, fd) {
-			private = reopen(f, fd, info, p.terminal)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, p.fail("open", err)
-	}
-	if private == nil {
-		return p.start(newThreaded(p, f, borrowed, info.Mode().IsRegular())), nil
-	}
-	dev, err := newPolled(l, private, (*pipeOwner)(p))
-	if private != f {
-		private.Close()
-	}
-	if err != nil {
-		return nil, p.fail("open", err)
-	}
-	if !borrowed {
-		f.Close()
-	}
-	return p.start(dev), nil
-}
-
-// pollable reports whether f does not block, and Go's netpoller knows it.
-func pollable(f *os.File, fd int) bool {
-	return doesNotBlock(fd) && f.SetDeadline(time.Time{}) == nil
-}
-
-// withDescriptor returns what fn does, for which the descriptor of f is not closed meanwhile.
-func withDescriptor(f *os.File, fn func(fd int) error) error {
-	rc, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	closed := rc.Control(func(fd uintptr) { err = fn(int(fd)) })
-	if closed != nil {
-		return closed
-	}
-	return err
+	p := newPipe(l, dev)
+	l.Own(p)
+	return p, nil
 }
 
 // SyscallConn gives access to the descriptor by its Control method, for what has no method here, as the size of a

@@ -2,11 +2,10 @@ package aiofile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
-	"github.com/creack/pty"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // OpenPTY opens a pseudo-terminal: primary is the side of a terminal emulator, secondary what a program takes for its
@@ -16,19 +15,13 @@ import (
 // A line that is written to primary is what somebody types: the terminal echoes it until told otherwise
 // (golang.org/x/term, by [Pipe.SyscallConn]). Nothing waits. It is errors.ErrUnsupported on systems without.
 func OpenPTY(ctx context.Context) (primary *Pipe, secondary *os.File, err error) {
-	f, secondary, err := pty.Open()
-	if errors.Is(err, pty.ErrUnsupported) {
-		return nil, nil, fmt.Errorf("aiofile: pseudo-terminals: %w", errors.ErrUnsupported)
-	}
+	l, err := worlds.LoopOf(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("aiofile: open a pseudo-terminal: %w", err)
 	}
-	// Nobody shares it. A write to one that blocks might wait for ever, as poll promises room for no more than a byte.
-	if err = withDescriptor(f, setNonblock); err == nil {
-		primary, err = NewPipe(ctx, f)
-	}
+	p, secondary, err := l.Env.Pipes.OpenPTY(l)
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close(), secondary.Close())
+		return nil, nil, fmt.Errorf("aiofile: open a pseudo-terminal: %w", err)
 	}
-	return primary, secondary, nil
+	return newPipe(l, p), secondary, nil
 }

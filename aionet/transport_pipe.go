@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/go-asyncio/asyncio/internal/pipe"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -33,19 +34,14 @@ func openPipe(ctx context.Context, f *os.File, p Protocol, s state) (Transport, 
 	if err != nil {
 		return nil, fmt.Errorf("aionet: pipe %s: %w", f.Name(), err)
 	}
-	if info, err := f.Stat(); err != nil {
-		return nil, fmt.Errorf("aionet: pipe: %w", err)
-	} else if info.Mode().IsRegular() || info.IsDir() {
-		return nil, fmt.Errorf("aionet: pipe: %s is a file, for which nobody has to wait; see package aiofile", f.Name())
-	}
-	w := &pipeWire{f: f, writing: s == 0}
+	w := &pipeWire{writing: s == 0}
 	t := newTransport(l, w)
 	t.state |= s
-	if err := w.open(l.Poller(), t); err != nil {
-		w.f = nil // stays the caller's
-		t.discard()
+	if w.Watched, err = pipe.Watch(l.Poller(), f, t); err != nil {
+		t.discard() // f stays the caller's
 		return nil, fmt.Errorf("aionet: pipe %s: %w", f.Name(), err)
 	}
+	w.f = f
 	if err := t.awaitBegin(ctx, p); err != nil {
 		return nil, err
 	}
@@ -54,37 +50,22 @@ func openPipe(ctx context.Context, f *os.File, p Protocol, s state) (Transport, 
 
 // pipeWire is a pipe as a transport's wire.
 type pipeWire struct {
-	poller.Watch
-	f       *os.File
-	fd      int
+	*pipe.Watched
+	f       *os.File // nil: not taken over
 	writing bool
 }
 
 // errReaderGone is what a pipe's writing end has to read.
 var errReaderGone = errors.New("nobody reads the pipe any more")
 
-func (w *pipeWire) open(p poller.Poller, o poller.Owner) (err error) {
-	rc, err := w.f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	e := rc.Control(func(fd uintptr) {
-		w.fd = int(fd)
-		if err = setNonblock(fd); err == nil {
-			w.Watch, err = p.Watch(w.fd, o, poller.Edge)
-		}
-	})
-	return errors.Join(e, err)
-}
-
 func (w *pipeWire) Read(p []byte) (int, error) {
 	if w.writing {
-		if readerGone(w.fd) {
+		if w.PeerGone() {
 			return 0, errReaderGone
 		}
 		return 0, poller.ErrAgain
 	}
-	n, err := w.Watch.Read(p)
+	n, err := w.Watched.Read(p)
 	if errors.Is(err, syscall.EIO) { // a terminal that hung up
 		err = io.EOF
 	}
@@ -95,12 +76,10 @@ func (w *pipeWire) Read(p []byte) (int, error) {
 func (w *pipeWire) CloseWrite() error { return nil }
 
 func (w *pipeWire) Close() error {
-	if w.Watch != nil {
-		_ = w.Watch.Close() // fails only if that has been done
-	}
 	if w.f == nil {
 		return nil
 	}
+	_ = w.Watched.Close() // fails only if that has been done
 	return w.f.Close()
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/go-asyncio/asyncio/internal/pipe"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -31,6 +32,7 @@ type Env struct {
 	Go func(kind Goroutine, fn func())
 
 	Files     Files
+	Pipes     Pipes
 	Signals   Signals
 	Processes Processes
 }
@@ -52,6 +54,7 @@ func Real() *Env {
 		Go:     start,
 
 		Files:     disks{},
+		Pipes:     pipe.System{},
 		Signals:   Signals{Notify: notify, Ignored: signal.Ignored},
 		Processes: Processes{Start: (*exec.Cmd).Start, Wait: (*exec.Cmd).Wait, Watch: watchProcess, Signal: signalProcess},
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
-// Processes are the processes that a program starts. All of a Cmd's streams are files.
+// Processes are the processes that a program starts. A Cmd's streams are files, or what Pipes.ForProcess has returned.
 type Processes struct {
 	// Start starts c. It blocks, and is called in a thread.
 	Start func(c *exec.Cmd) error

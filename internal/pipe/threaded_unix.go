@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd || dragonfly
 
-package aiofile
+package pipe
 
 import (
 	"io"

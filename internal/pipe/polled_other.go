@@ -1,16 +1,15 @@
 //go:build !(linux || darwin || freebsd || dragonfly)
 
-package aiofile
+package pipe
 
 import (
 	"errors"
 	"os"
 
-	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
 // newPolled is not called where doesNotBlock is always false.
-func newPolled(*engine.Loop, *os.File, poller.Owner) (device, error) {
+func newPolled(poller.Poller, *os.File, bool) (Pipe, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -1,4 +1,4 @@
-package aiofile
+package pipe
 
 import (
 	"io/fs"
@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-asyncio/asyncio/internal/env"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -14,11 +13,13 @@ import (
 // here. Each direction has a goroutine while somebody waits: it waits until the descriptor is ready, looks whether it is
 // still wanted, and reads or writes then. So who gives up takes nothing from those who share the descriptor.
 type threaded struct {
-	pipe  *Pipe
-	f     *os.File
-	keep  bool // f stays open
-	piece int  // of a write, that a descriptor which is ready mostly takes without waiting
-	end   interrupter
+	host     Host
+	owner    poller.Owner
+	f        *os.File
+	terminal bool
+	keep     bool // f stays open
+	piece    int  // of a write, that a descriptor which is ready mostly takes without waiting
+	end      interrupter
 
 	mu      sync.Mutex
 	changed sync.Cond // a job has ended, a deadline has passed, or all is over
@@ -56,16 +57,20 @@ const (
 	pipePiece    = 512      // POSIX's least PIPE_BUF, which poll(2) promises room for
 )
 
-func newThreaded(p *Pipe, f *os.File, keep, always bool) *threaded {
-	d := &threaded{pipe: p, f: f, keep: keep, piece: pipePiece}
+func newThreaded(h Host, f *os.File, terminal, keep, always bool) *threaded {
+	d := &threaded{host: h, f: f, terminal: terminal, keep: keep, piece: pipePiece}
 	if always {
 		d.piece = threadedMost
 	}
 	d.changed.L = &d.mu
-	d.in.ready = func() { p.ready(poller.Read) }
-	d.out.ready = func() { p.ready(poller.Write) }
+	d.in.ready = func() { d.owner.Ready(poller.Read) }
+	d.out.ready = func() { d.owner.Ready(poller.Write) }
 	return d
 }
+
+func (d *threaded) Name() string            { return d.f.Name() }
+func (d *threaded) Terminal() bool          { return d.terminal }
+func (d *threaded) SetOwner(o poller.Owner) { d.owner = o }
 
 func (d *threaded) Read(b []byte) (int, error) {
 	d.mu.Lock()
@@ -105,7 +110,7 @@ func (d *threaded) Arm(m poller.Mode) error {
 func (d *threaded) beginReadLocked() {
 	if d.in.state == idle {
 		d.in.state = waiting
-		d.pipe.loop.Env.Go(env.Waiter, d.serveRead)
+		go d.serveRead()
 	}
 }
 
@@ -145,7 +150,7 @@ func (d *threaded) tell(j *job, set func()) {
 	set()
 	d.changed.Broadcast()
 	d.mu.Unlock()
-	_ = d.pipe.loop.CallSoonThreadsafe(j.ready) // a loop that has ended has nobody to tell
+	_ = d.host.CallSoonThreadsafe(j.ready) // a loop that has ended has nobody to tell
 }
 
 func (d *threaded) Write(b []byte) (int, error) {
@@ -174,7 +179,7 @@ func (d *threaded) putLocked(b []byte) (int, error) {
 		j.buf, j.n = j.store, 0
 		if j.state == idle {
 			j.state = waiting
-			d.pipe.loop.Env.Go(env.Waiter, d.serveWrite)
+			go d.serveWrite()
 		}
 	}
 	return 0, poller.ErrAgain
@@ -303,7 +308,7 @@ func (d *threaded) setDeadlineLocked(j *job, t time.Time) {
 	if t.IsZero() || d.closed {
 		return
 	}
-	left := t.Sub(d.pipe.loop.Env.Now())
+	left := time.Until(t)
 	if left <= 0 {
 		j.expired = true
 		d.changed.Broadcast()

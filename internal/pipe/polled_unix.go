@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd || dragonfly
 
-package aiofile
+package pipe
 
 import (
 	"io/fs"
@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
@@ -18,8 +17,10 @@ import (
 // poller, other goroutines wait in Go's, on a duplicate that is made for the first of them. (If Go's poller knew it from
 // the start, as it knows every os.File, each byte that comes would wake a thread there, too.)
 type polled struct {
-	name  string
-	watch poller.Watch // the loop's
+	name     string
+	terminal bool
+	owner    poller.Owner
+	watch    poller.Watch // the loop's
 
 	mu       sync.Mutex // guards all below, and the descriptor against being closed during a try
 	fd       int        // -1: closed
@@ -28,7 +29,7 @@ type polled struct {
 }
 
 // newPolled works on a duplicate of f.
-func newPolled(l *engine.Loop, f *os.File, o poller.Owner) (device, error) {
+func newPolled(p poller.Poller, f *os.File, terminal bool) (Pipe, error) {
 	fd := -1
 	err := withDescriptor(f, func(old int) (err error) {
 		fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0)
@@ -37,13 +38,20 @@ func newPolled(l *engine.Loop, f *os.File, o poller.Owner) (device, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := l.Poller().Watch(fd, o, poller.Edge)
-	if err != nil {
+	d := &polled{name: f.Name(), terminal: terminal, fd: fd}
+	if d.watch, err = p.Watch(fd, d, poller.Edge); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &polled{name: f.Name(), watch: w, fd: fd}, nil
+	return d, nil
 }
+
+func (d *polled) Name() string            { return d.name }
+func (d *polled) Terminal() bool          { return d.terminal }
+func (d *polled) SetOwner(o poller.Owner) { d.owner = o }
+
+// Ready is the poller's call.
+func (d *polled) Ready(m poller.Mode) { d.owner.Ready(m) }
 
 func (d *polled) Read(b []byte) (int, error) {
 	d.mu.Lock()

@@ -1,4 +1,4 @@
-package aiofile
+package pipe
 
 import (
 	"fmt"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package aiofile
+package pipe
 
 import (
 	"io/fs"
