@@ -187,3 +187,26 @@ func TestEnvironment_removesFilesOfDeadUnixSockets(t *testing.T) {
 		t.Errorf("the environment was asked to %q", asked)
 	}
 }
+
+func TestEnvironment_handsListenersIn(t *testing.T) {
+	open, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	f, err := open.(*net.TCPListener).File()
+	if err != nil {
+		t.Skip(err)
+	}
+	handed := func(e *env.Env) { e.Inherited = func() ([]env.Inherited, error) { return []env.Inherited{f}, nil } }
+	runIn(t, handed, func(ctx context.Context) error {
+		lns, err := aionet.ListenersFromEnvironment(ctx)
+		if err != nil || len(lns) != 1 {
+			return fmt.Errorf("%d listeners, %w", len(lns), err)
+		}
+		if got, want := lns[0].Addr().String(), open.Addr().String(); got != want {
+			t.Errorf("it listens at %s, want %s", got, want)
+		}
+		return lns[0].Close()
+	})
+}

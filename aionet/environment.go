@@ -4,15 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"sync"
+
+	"github.com/go-asyncio/asyncio/internal/env"
 )
-
-// firstInherited is the number of the first descriptor that a service manager passes (SD_LISTEN_FDS_START).
-const firstInherited = 3
-
-var inheriting sync.Mutex
 
 // FilesFromEnvironment returns the descriptors that a service manager has opened for this process, with their names:
 // systemd's socket activation, by the variables LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (sd_listen_fds(3)). Those whose
@@ -22,40 +16,9 @@ var inheriting sync.Mutex
 // Use it for datagram sockets, FIFOs and accepted connections (for these see [Adopt]); for listeners there is
 // [ListenersFromEnvironment]. It is errors.ErrUnsupported on Windows if the variables are there.
 func FilesFromEnvironment() ([]*os.File, error) {
-	inheriting.Lock()
-	defer inheriting.Unlock()
-	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
-	if pid == "" || count == "" || pid != strconv.Itoa(os.Getpid()) {
-		return nil, nil
-	}
-	for _, variable := range [...]string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
-		_ = os.Unsetenv(variable) // fails for malformed names only
-	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 {
-		return nil, fmt.Errorf("aionet: LISTEN_FDS is %q, not a number of descriptors", count)
-	}
-	var named []string
-	if names != "" {
-		named = strings.Split(names, ":")
-		if len(named) != n {
-			return nil, fmt.Errorf("aionet: LISTEN_FDNAMES has %d names for %d descriptors: %q", len(named), n, names)
-		}
-	}
-	return inherit(n, named)
-}
-
-func inherit(n int, names []string) (files []*os.File, err error) {
-	for i := range n {
-		name := "unknown" // as systemd has it
-		if names != nil {
-			name = names[i]
-		}
-		fd := firstInherited + i
-		if err := closeOnExec(fd); err != nil {
-			return nil, fmt.Errorf("aionet: LISTEN_FDS is %d, but descriptor %d (%s) cannot be used: %w", n, fd, name, err)
-		}
-		files = append(files, os.NewFile(uintptr(fd), name))
+	files, err := env.InheritedFiles()
+	if err != nil {
+		return nil, fmt.Errorf("aionet: %w", err)
 	}
 	return files, nil
 }
@@ -71,12 +34,13 @@ func inherit(n int, names []string) (files []*os.File, err error) {
 //
 // If one of the descriptors is no listening stream socket, all are closed, and the error names it.
 func ListenersFromEnvironment(ctx context.Context) ([]*Listener, error) {
-	if _, err := loopOf(ctx); err != nil {
+	l, err := loopOf(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("aionet: ListenersFromEnvironment: %w", err)
 	}
-	files, err := FilesFromEnvironment()
+	files, err := l.Env.Inherited()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("aionet: %w", err)
 	}
 	var lns []*Listener
 	for i, f := range files {
@@ -89,7 +53,7 @@ func ListenersFromEnvironment(ctx context.Context) ([]*Listener, error) {
 			for _, ln := range lns {
 				ln.Close()
 			}
-			return nil, fmt.Errorf("aionet: descriptor %d (%s) of LISTEN_FDS: %w", firstInherited+i, name, err)
+			return nil, fmt.Errorf("aionet: descriptor %d (%s) of LISTEN_FDS: %w", env.FirstInherited+i, name, err)
 		}
 		ln.name = name
 		lns = append(lns, ln)

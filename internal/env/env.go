@@ -28,6 +28,9 @@ type Env struct {
 	// Names returns who looks names up.
 	Names func() Names
 
+	// Inherited returns what a service manager has opened for the program, and nothing when it is called again.
+	Inherited func() ([]Inherited, error)
+
 	// Go starts a goroutine. What watches the loop in real time has others.
 	Go func(kind Goroutine, fn func())
 
@@ -48,10 +51,11 @@ type Names interface {
 // Real returns the system. It is the caller's to change.
 func Real() *Env {
 	return &Env{
-		Rand:   unpredictable,
-		Poller: poller.New,
-		Names:  func() Names { return net.DefaultResolver },
-		Go:     start,
+		Rand:      unpredictable,
+		Poller:    poller.New,
+		Names:     func() Names { return net.DefaultResolver },
+		Inherited: inherited,
+		Go:        start,
 
 		Files:     disks{},
 		Pipes:     pipe.System{},

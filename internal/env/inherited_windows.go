@@ -1,4 +1,4 @@
-package aionet
+package env
 
 import "errors"
 

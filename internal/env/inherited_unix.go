@@ -1,6 +1,6 @@
 //go:build !windows
 
-package aionet
+package env
 
 import (
 	"os"
