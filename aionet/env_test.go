@@ -1,14 +1,18 @@
 package aionet_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
@@ -209,4 +213,47 @@ func TestEnvironment_handsListenersIn(t *testing.T) {
 		}
 		return lns[0].Close()
 	})
+}
+
+// hellos returns a listener whose connections are sent to a channel with what has come first.
+func hellos(t *testing.T) (net.Listener, <-chan []byte) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	came := make(chan []byte, 1)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			hello := make([]byte, 43)
+			_, _ = io.ReadFull(c, hello)
+			c.Close()
+			came <- hello
+		}
+	}()
+	return ln, came
+}
+
+func TestEnvironment_withAClock_hasTheRandomNumbersOfTLS(t *testing.T) {
+	ln, came := hellos(t)
+	// random is the 32 bytes of a client's hello that follow its version (RFC 8446, 4.1.2).
+	random := func(seed uint64) []byte {
+		seeded := func(e *env.Env) { e.Clock, e.Rand = env.NewClock(time.Unix(1e9, 0)), env.Seeded(seed) }
+		runIn(t, seeded, func(ctx context.Context) error {
+			_, err := aionet.DialTLS(ctx, "tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+			if err == nil {
+				t.Error("the peer has shaken hands")
+			}
+			return nil
+		})
+		return (<-came)[11:]
+	}
+	first, again, other := random(1), random(1), random(2)
+	if !bytes.Equal(first, again) || bytes.Equal(first, other) {
+		t.Errorf("the numbers with seed 1 are %x and %x, with seed 2 %x", first, again, other)
+	}
 }

@@ -65,6 +65,7 @@ func newTLS(l *engine.Loop, c net.Conn, early []byte, config *tls.Config, side T
 	if config == nil {
 		config = &tls.Config{}
 	}
+	config = inEnvironment(l, config, side)
 	t := &TLSConn{loop: l, under: c, config: config, side: side}
 	if plain, ok := c.(*Conn); ok {
 		t.fair = plain.fair

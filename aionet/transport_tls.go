@@ -266,6 +266,7 @@ func (t *transport) handshake(ctx context.Context, config *tls.Config, side TLSS
 	case config.Renegotiation != tls.RenegotiateNever:
 		return errRenegotiation
 	}
+	config = inEnvironment(t.source.Loop(), config, side)
 	if err := loadRoots(ctx, config, side); err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ type Loop struct {
 	Face any
 
 	locals map[any]any // see Local
-	random [2]env.Random
+	random [env.Purposes]env.Random
 
 	director *director // nil: nobody watches. It is the last field: before others it costs 2 %
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/go-asyncio/asyncio/internal/poller"
 )
 
-// An Env is what a loop gets from outside. All fields are set: to replace one, copy [Real]. Loops may share an Env, and
-// any goroutine may use it, unless a field says otherwise.
+// An Env is what a loop gets from outside. All fields but Clock and Roots are set: to replace one, copy [Real]. Loops
+// may share an Env, and any goroutine may use it, unless a field says otherwise.
 type Env struct {
 	// Clock is the time of the loops that have this Env; nil: the system's. A loop whose own clock is virtual may have an
 	// Env without Clock: its timers run on its clock, and the system, as far as goroutines wait in it, on the real one.
@@ -27,6 +27,10 @@ type Env struct {
 
 	// Names returns who looks names up.
 	Names func() Names
+
+	// Roots are the certificates (DER) of those whom TLS trusts where a configuration does not say; nil: whom the system
+	// trusts. With a Clock, TLS also takes the time from it, and random numbers from Rand.
+	Roots [][]byte
 
 	// Inherited returns what a service manager has opened for the program, and nothing when it is called again.
 	Inherited func() ([]Inherited, error)

@@ -17,6 +17,9 @@ type Purpose uint64
 const (
 	ForUsers   Purpose = iota // asyncio.Rand
 	ForLibrary                // what the packages of this module draw
+	ForTLS                    // what crypto/tls draws, for a loop whose Env has a Clock
+
+	Purposes = iota // how many there are
 )
 
 // unpredictable has the same statistics as a seeded source, and costs as little, but nobody can tell what comes next

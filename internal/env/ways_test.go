@@ -183,15 +183,18 @@ func waysPast(name string, found func(way string, at token.Position)) error {
 
 // asking says for each package what of it asks the system, or all but what does not.
 var asking = map[string]struct{ names, not *regexp.Regexp }{
-	"time":         {names: whole(`Now|Since|Until|After|AfterFunc|NewTimer|NewTicker|Tick|Sleep`)},
+	"time":         {names: whole(`Now|Since|Until|After|AfterFunc|NewTimer|NewTicker|Tick|Sleep|Local|LoadLocation`)},
 	"context":      {names: whole(`WithTimeout|WithTimeoutCause|WithDeadline|WithDeadlineCause|AfterFunc`)},
 	"math/rand":    {not: whole(`Rand`)},
 	"math/rand/v2": {not: whole(`Rand`)},
 	"crypto/rand":  {not: whole(`-`)},
 	"net": {names: whole(`Dial.*|Listen.*|Lookup.*|Resolve.*Addr|DefaultResolver|Interface(s|By.*|Addrs)|` +
 		`File(Conn|Listener|PacketConn)`), not: whole(`Listener`)},
-	"net/http":              {names: whole(`DefaultClient|DefaultTransport|Get|Head|Post|PostForm|ListenAndServe.*|Dir`)},
+	"net/http":              {names: whole(`DefaultClient|DefaultTransport|Get|Head|Post|PostForm|ListenAndServe.*|Dir|ProxyFromEnvironment`)},
 	"crypto/tls":            {names: whole(`Dial.*|Listen|LoadX509KeyPair`)},
+	"crypto/x509":           {names: whole(`SystemCertPool`)},
+	"mime":                  {names: whole(`TypeByExtension|ExtensionsByType`)},
+	"os/user":               {not: whole(`User|Group|Unknown.*`)},
 	"os":                    {not: whole(`File(Info|Mode)?|DirEntry|(Path|Link|Syscall)Error|NewSyscallError|Err.*|O_.*|Mode.*|Signal|Interrupt|Kill|Process|ProcessState|SameFile|Is.*|DevNull`)},
 	"os/exec":               {not: whole(`Error|ExitError|Err.*`)},
 	"os/signal":             {not: whole(`-`)},
