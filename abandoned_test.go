@@ -13,12 +13,14 @@ import (
 )
 
 // abandonedCall calls a function in a thread that waits for release, and leaves
-// it. The virtual clock jumps to the timeout only if it does not wait for the
-// call.
+// it when it has begun.
 func abandonedCall(ctx context.Context, limit *asyncio.ThreadLimiter, release <-chan bool) error {
 	scope, cancel := asyncio.WithCancel(ctx)
-	asyncio.RunningLoop(ctx).CallSoon(func() { cancel(nil) })
-	_, err := asyncio.ToThreadIn(scope, limit, func() (bool, error) { return <-release, nil })
+	loop := asyncio.RunningLoop(ctx)
+	_, err := asyncio.ToThreadIn(scope, limit, func() (bool, error) {
+		loop.CallSoonThreadsafe(func() { cancel(nil) })
+		return <-release, nil
+	})
 	return err
 }
 
@@ -56,10 +58,8 @@ func TestToThread_abandonedCallsThatEnd_giveNoPermitTwice(t *testing.T) {
 			asyncio.Go(ctx, func(ctx context.Context) error {
 				_, err := asyncio.ToThreadIn(ctx, one, func() (bool, error) { return <-hold, nil })
 				return err
-			})
+			}, asyncio.EagerStart(true))
 		}
-		asyncio.Yield(ctx)
-		asyncio.Yield(ctx)
 		if s := loop.Threads(); s.Running != 1 || s.Waiting != 1 || len(s.Abandoned) != 0 {
 			t.Errorf("with a limit of 1: %+v", s)
 		}
@@ -140,9 +140,8 @@ func TestWithThreadCap_byDefault_isAboveTheLimitOfCalls(t *testing.T) {
 			asyncio.Go(ctx, func(ctx context.Context) error {
 				_, err := asyncio.ToThread(ctx, func() (bool, error) { return <-release, nil })
 				return err
-			})
+			}, asyncio.EagerStart(true))
 		}
-		asyncio.Yield(ctx)
 		if s := loop.Threads(); s.Running != n {
 			t.Errorf("%d run", s.Running)
 		}

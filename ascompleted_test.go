@@ -81,7 +81,7 @@ func TestAsCompleted_whatIsDoneComesFirst_inTheOrderOfTheArguments(t *testing.T)
 func TestAsCompleted_inOneTurn_comeInTheOrderOfTheirEnd(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		f := newFutures(ctx, 4)
-		asyncio.RunningLoop(ctx).CallSoon(func() {
+		asyncio.RunningLoop(ctx).CallLater(time.Second, func() {
 			f[2].SetResult(1)
 			f[0].Cancel()
 			f[3].SetResult(1)
@@ -134,7 +134,7 @@ func TestAsCompleted_endsInTheTurnOfTheCancellation_isGiven(t *testing.T) {
 		f := newFutures(ctx, 3)
 		cause := errors.New("cause")
 		below, cancel := asyncio.WithCancel(ctx)
-		asyncio.RunningLoop(ctx).CallSoon(func() {
+		asyncio.RunningLoop(ctx).CallLater(time.Second, func() {
 			cancel(cause)
 			f[1].SetResult(1)
 			f[0].SetResult(1)
@@ -166,7 +166,7 @@ func TestAsCompleted_interrupted_goesOnWithoutLoss(t *testing.T) {
 		f := newFutures(ctx, 6)
 		loop := asyncio.RunningLoop(ctx)
 		set := func(indices ...int) {
-			loop.CallSoon(func() {
+			loop.CallLater(time.Second, func() {
 				for _, i := range indices {
 					f[i].SetResult(1)
 				}
@@ -380,8 +380,7 @@ func TestAsCompleted_isSeenInTheCallGraphAndInReports(t *testing.T) {
 		asyncio.Go(ctx, func(ctx context.Context) error {
 			_, err := take(asyncio.AsCompleted(ctx, f...), 1)
 			return err
-		}, asyncio.Name("ranges"))
-		asyncio.Yield(ctx)
+		}, asyncio.Name("ranges"), asyncio.EagerStart(true))
 		graph := asyncio.CaptureCallGraph(f[1])
 		if len(graph.AwaitedBy) != 1 || graph.AwaitedBy[0].Name != "ranges" {
 			t.Errorf("the call graph: %v", graph)

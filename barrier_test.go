@@ -249,7 +249,7 @@ func TestBarrier_reset_breaksThoseWhoWait_andNobodyAfter(t *testing.T) {
 		letWait(t, ctx)
 		wantParties(t, "those who waited again", again, "0 1")
 		return nil
-	})
+	}, fifo)
 }
 
 // drain lets a barrier of three drain: who calls it has left, first leaves next

@@ -248,7 +248,7 @@ func TestCondition_waitForWhatIsTrue_returnsAtOnce_evenWithoutTheLock(t *testing
 			t.Error("it has let others run")
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: condition-11

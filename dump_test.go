@@ -40,7 +40,7 @@ func TestDumpTasks_showsEachTask_whoeverAsks(t *testing.T) {
 		loop := asyncio.RunningLoop(ctx)
 		waiter := asyncio.Go(ctx, event.Wait, asyncio.Name("waiter"))
 		asyncio.Go(ctx, func(ctx context.Context) error { _, err := waiter.Await(ctx); return err }, asyncio.Name("watcher"))
-		asyncio.Yield(ctx)
+		letWait(t, ctx)
 		fresh := asyncio.Go(ctx, sleepFor(0), asyncio.Name("fresh"))
 		wants := []string{"has 4 tasks", "main ", "(at ", "dump_test.go:", "waiter waits for an Event", "created at ", "dump_test.go:",
 			"awaited by watcher", "watcher waits for waiter (at ", "dump_test.go:", "fresh not started yet"}

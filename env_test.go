@@ -180,6 +180,7 @@ func TestEnvironment_sendsSignals(t *testing.T) {
 	var b bells
 	run(t, func(ctx context.Context) error {
 		ringing := asyncio.Go(ctx, func(ctx context.Context) error {
+			letWait(t, ctx)
 			if b.ring(syscall.SIGTERM) != 1 {
 				t.Error("nobody hears the signal for which a task waits")
 			}

@@ -155,11 +155,10 @@ func TestShutdownThreads_waitsForAllThatWereMade_andRefusesNewOnes(t *testing.T)
 	var hand byHand
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		abandoned, awaited, next, queued := asyncio.CreateTask(ctx, call(1)), asyncio.CreateTask(ctx, call(2)), asyncio.CreateTask(ctx, call(3)), asyncio.CreateTask(ctx, call(4))
-		asyncio.Yield(ctx)
+		begin := func(v int) *asyncio.Task[int] { return asyncio.CreateTask(ctx, call(v), asyncio.EagerStart(true)) }
+		abandoned, awaited, next, queued := begin(1), begin(2), begin(3), begin(4)
 		abandoned.Cancel()
-		shut := asyncio.Go(ctx, loop.ShutdownThreads)
-		asyncio.Yield(ctx)
+		shut := asyncio.Go(ctx, loop.ShutdownThreads, asyncio.EagerStart(true))
 		if _, err := call(5)(ctx); err != asyncio.ErrThreadsShutDown {
 			t.Errorf("a new call: %v", err)
 		}
@@ -168,7 +167,7 @@ func TestShutdownThreads_waitsForAllThatWereMade_andRefusesNewOnes(t *testing.T)
 		if _, err := call(5)(done); err != context.Canceled {
 			t.Errorf("under a done context: %v", err)
 		}
-		asyncio.Yield(ctx)
+		until(ctx, func() bool { return len(hand.works) == 3 })
 		for _, left := range []int{3, 1} { // the fourth had no permit yet
 			if shut.Done() || len(hand.works) != left {
 				t.Errorf("before the calls have ended: %v, %d calls", shut, len(hand.works))
@@ -193,8 +192,7 @@ func TestShutdownThreads_timeout_saysHowManyHaveNotEnded(t *testing.T) {
 	var hand byHand
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		task := asyncio.CreateTask(ctx, call(1))
-		asyncio.Yield(ctx)
+		task := asyncio.CreateTask(ctx, call(1), asyncio.EagerStart(true))
 		task.Cancel() // or else the virtual clock waits for it
 		err := asyncio.Timeout(ctx, time.Minute, loop.ShutdownThreads)
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "asyncio: Loop.ShutdownThreads: calls of ToThread that have not ended: 1: ") {

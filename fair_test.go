@@ -253,7 +253,7 @@ func TestFairness_aWaitRefillsTheBudget(t *testing.T) {
 		over = true
 		_, err := other.Await(ctx)
 		return err
-	})
+	}, fifo)
 }
 
 func TestFairness_timersComeInTime_besideALoopOfCallsThatNeedNotWait(t *testing.T) {

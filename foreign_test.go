@@ -72,7 +72,7 @@ func TestStandardContext_belowAScope_endsWithItAtOnce(t *testing.T) {
 				return asyncio.Timeout(ctx, time.Second, func(ctx context.Context) error {
 					standard, cancel := derive(ctx)
 					defer cancel()
-					asyncio.Shield(ctx, func(ctx context.Context) error { return asyncio.Sleep(ctx, time.Second) })
+					asyncio.Shield(ctx, func(ctx context.Context) error { return asyncio.Sleep(ctx, 2*time.Second) })
 					var late *asyncio.TimeoutError
 					if standard.Err() != context.DeadlineExceeded || !errors.As(context.Cause(standard), &late) {
 						t.Errorf("timed out: %v, because of %v", standard.Err(), context.Cause(standard))

@@ -130,7 +130,7 @@ func TestShield_ofWhatIsDone_givesItAtOnce(t *testing.T) {
 			t.Errorf("got %v, after %d turns", err, turn)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: shield-05 shield-06 shield-07

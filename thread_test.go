@@ -90,17 +90,17 @@ func TestToThread_aPanicOrGoexitOfTheFunction_isAnError(t *testing.T) {
 func TestToThread_cancelled_returnsAtOnceAndTheFunctionRunsOn(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		limit := asyncio.NewThreadLimiter(1)
-		begun, goOn, ended := make(chan bool), make(chan bool), make(chan bool)
+		var begun atomic.Bool
+		goOn, ended := make(chan bool), make(chan bool)
 		task := asyncio.CreateTask(ctx, func(ctx context.Context) (int, error) {
 			return asyncio.ToThreadIn(ctx, limit, func() (int, error) {
-				close(begun)
+				begun.Store(true)
 				<-goOn
 				defer close(ended)
 				return 1, nil
 			})
 		})
-		asyncio.Yield(ctx)
-		<-begun
+		until(ctx, begun.Load)
 		task.Cancel()
 		if v, err := task.Await(ctx); v != 0 || err != context.Canceled {
 			t.Errorf("got %d, %v", v, err)
@@ -115,12 +115,7 @@ func TestToThread_abandoned_doesNotHoldTheVirtualClock(t *testing.T) {
 	goOn := make(chan bool)
 	defer close(goOn)
 	run(t, func(ctx context.Context) error {
-		task := asyncio.Go(ctx, func(ctx context.Context) error {
-			_, err := asyncio.ToThread(ctx, func() (bool, error) { return <-goOn, nil })
-			return err
-		})
-		asyncio.Yield(ctx)
-		task.Cancel()
+		abandonedCall(ctx, nil, goOn)
 		return asyncio.Sleep(ctx, time.Hour)
 	})
 }
@@ -147,19 +142,19 @@ func TestToThread_panicsAfterItsTaskWasCancelled_isReported(t *testing.T) {
 	for _, sameTurn := range []bool{false, true} {
 		var reported []asyncio.ExceptionInfo
 		run(t, func(ctx context.Context) error {
-			begun, goOn := make(chan bool), make(chan bool)
+			var begun atomic.Bool
+			goOn := make(chan bool)
 			goroutines := 0
 			task := asyncio.Go(ctx, func(ctx context.Context) error {
 				goroutines = runtime.NumGoroutine()
 				_, err := asyncio.ToThread(ctx, func() (int, error) {
-					close(begun)
+					begun.Store(true)
 					<-goOn
 					panic("ouch")
 				})
 				return err
 			})
-			asyncio.Yield(ctx)
-			<-begun
+			until(ctx, begun.Load)
 			loop := asyncio.RunningLoop(ctx)
 			if sameTurn {
 				// The loop learns of both before the task has had a turn.
@@ -256,8 +251,8 @@ func TestToThread_endsAfterTheLoop_itsResultIsDropped(t *testing.T) {
 				return <-goOn, nil
 			})
 			return err
-		})
-		return asyncio.Yield(ctx)
+		}, asyncio.EagerStart(true))
+		return nil
 	})
 	close(goOn)
 	<-ended

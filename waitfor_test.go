@@ -101,7 +101,7 @@ func TestWaitForTask_done_givesTheResultWhateverTheTimeAndTheContext(t *testing.
 			})
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: wait_for-04
