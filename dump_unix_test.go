@@ -48,6 +48,16 @@ func init() {
 			return err
 		}, asyncio.WithWatchdog(0))
 	}
+	children["quit handled often"] = func() {
+		for range 200 {
+			asyncio.Run(context.Background(), func(ctx context.Context) error {
+				var quit asyncio.Event
+				asyncio.RunningLoop(ctx).AddSignalHandler(syscall.SIGQUIT, func(os.Signal) { quit.Set() })
+				syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+				return quit.Wait(ctx)
+			})
+		}
+	}
 	children["failing"] = func() {
 		asyncio.Run(context.Background(), func(ctx context.Context) error {
 			asyncio.Go(ctx, func(context.Context) error { return panicHere() }, asyncio.Name("unlucky"))
@@ -108,6 +118,15 @@ func TestQuit_aHandlerOfTheLoop_takesOver(t *testing.T) {
 	wantLine(t, lines, "ready")
 	cmd.Process.Signal(syscall.SIGQUIT)
 	wantLine(t, lines, "handled")
+	text, _ := io.ReadAll(stderr)
+	if err := cmd.Wait(); err != nil || len(text) > 0 {
+		t.Errorf("the program ended with %v, and wrote\n%s", err, text)
+	}
+}
+
+// Also if the handler has ended the loop before anybody else has looked at the signal.
+func TestQuit_aHandlerOfTheLoop_hasEachSignalForItself(t *testing.T) {
+	cmd, _, stderr := childStderr(t, "quit handled often")
 	text, _ := io.ReadAll(stderr)
 	if err := cmd.Wait(); err != nil || len(text) > 0 {
 		t.Errorf("the program ended with %v, and wrote\n%s", err, text)

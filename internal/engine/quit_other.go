@@ -7,4 +7,4 @@ import "os"
 // onQuit does nothing: the system has no such signal.
 func (l *Loop) onQuit() (stop func()) { return func() {} }
 
-func countQuit(os.Signal, int32) {}
+func countQuit(os.Signal, int) {}

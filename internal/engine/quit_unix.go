@@ -7,19 +7,18 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 )
 
 // quit is the program's hold on SIGQUIT, which is there while any loop runs that
-// wants it. The first one writes the dump of all loops, lets the signal go and
-// sends it again: so the program ends as Go programs do, with the stacks of its
-// goroutines.
+// wants it, and none has a handler for the signal. The first one writes the dump
+// of all loops, lets the signal go and sends it again: so the program ends as Go
+// programs do, with the stacks of its goroutines.
 var quit struct {
 	sync.Mutex
 	runs    int
+	handled int // handlers that loops have for it, which come first
 	arrived chan os.Signal
-	handled atomic.Int32 // handlers that loops have for it, which come first
 }
 
 // onQuit begins the hold, and stop ends it. A program that was started with the
@@ -32,8 +31,8 @@ func (l *Loop) onQuit() (stop func()) {
 	defer quit.Unlock()
 	if quit.runs++; quit.runs == 1 {
 		quit.arrived = make(chan os.Signal, 1)
-		signal.Notify(quit.arrived, syscall.SIGQUIT)
 		go dumpAtQuit(quit.arrived)
+		holdQuit()
 	}
 	return func() {
 		quit.Lock()
@@ -45,20 +44,34 @@ func (l *Loop) onQuit() (stop func()) {
 	}
 }
 
+// holdQuit begins or ends the hold as there are handlers. A signal that is
+// theirs must not arrive here at all: by the time it is looked at they may be
+// gone.
+func holdQuit() {
+	switch {
+	case quit.runs == 0:
+	case quit.handled == 0:
+		signal.Notify(quit.arrived, syscall.SIGQUIT)
+	default:
+		signal.Stop(quit.arrived)
+	}
+}
+
 func dumpAtQuit(arrived chan os.Signal) {
 	for range arrived {
-		if quit.handled.Load() > 0 {
-			continue
-		}
 		_, _ = io.WriteString(os.Stderr, DumpAll())
 		signal.Stop(arrived)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
 	}
 }
 
-// countQuit counts the handlers that loops have for SIGQUIT.
-func countQuit(sig os.Signal, n int32) {
+// countQuit counts the handlers that loops have for SIGQUIT. It is called while
+// the handler is told of signals, so that none finds nobody.
+func countQuit(sig os.Signal, n int) {
 	if sig == syscall.SIGQUIT {
-		quit.handled.Add(n)
+		quit.Lock()
+		defer quit.Unlock()
+		quit.handled += n
+		holdQuit()
 	}
 }

@@ -43,10 +43,10 @@ func (s *signals) add(l *Loop, sig os.Signal, fn func(os.Signal)) {
 	s.handlers[sig] = h
 	s.order = append(s.order, sig)
 	l.outside++
-	countQuit(sig, 1)
 	h.stop = l.Env.Signals.Notify(sig, func() {
 		l.Post(func() { l.ready.push(&Handle{fn: func() { s.handle(sig, h) }}) })
 	})
+	countQuit(sig, 1)
 	if sig == os.Interrupt {
 		s.interrupt.listen(false)
 	}
