@@ -2,10 +2,8 @@ package asyncio
 
 import (
 	"context"
-	"runtime"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/env"
 )
 
 // This file is how coroutines use Go channels. Nobody but a goroutine can wait
@@ -39,20 +37,9 @@ func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	if ch == nil {
 		return v, false, p.Wait(ctx, nil, waitRecv)
 	}
-	return recv(ctx, p, ch)
-}
-
-// recv is apart from Recv because its variables escape to the helper.
-func recv[T any](ctx context.Context, p *engine.Parking, ch <-chan T) (v T, ok bool, err error) {
-	err = untilDone(ctx, p, waitRecv, func(quit <-chan struct{}) bool {
-		select {
-		case v, ok = <-ch:
-			return true
-		case <-quit:
-			return false
-		}
-	})
-	return v, ok, err
+	c := &receiveCase[T]{ch: ch}
+	err = p.AwaitChannel(ctx, c)
+	return c.Value, c.OK, err
 }
 
 // Send sends v on ch without holding the loop: ch <- v. When there is a receiver
@@ -79,84 +66,10 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 	if ch == nil {
 		return p.Wait(ctx, nil, waitSend)
 	}
-	return send(ctx, p, ch, v)
-}
-
-// send is apart from Send because its variables escape to the helper.
-func send[T any](ctx context.Context, p *engine.Parking, ch chan<- T, v T) error {
-	return untilDone(ctx, p, waitSend, func(quit <-chan struct{}) bool {
-		select {
-		case ch <- v:
-			return true
-		case <-quit:
-			return false
-		}
-	})
+	return p.AwaitChannel(ctx, &sendCase[T]{Value: v, ch: ch})
 }
 
 var (
 	waitRecv engine.Waitable = engine.Named("a value from a channel")
 	waitSend engine.Waitable = engine.Named("a channel to take a value")
 )
-
-// helper is a goroutine that does what a coroutine cannot.
-type helper struct {
-	waiter   engine.WaitQueue
-	quit     chan struct{}
-	ended    bool // for the loop
-	did      bool // what it was to do
-	panicked any
-}
-
-// untilDone waits until do has done something on a goroutine of its own, and
-// reported true; or until ctx ends, and do, told so by quit, reports that it
-// has not. It returns nil in the first case, even if ctx has ended meanwhile.
-// If do panics, so does untilDone.
-func untilDone(ctx context.Context, p *engine.Parking, what engine.Waitable, do func(quit <-chan struct{}) bool) error {
-	l := p.Loop()
-	if l.Closing() || engine.CauseOf(ctx) != nil {
-		return p.Wait(ctx, nil, what) // which says so
-	}
-	h := &helper{quit: make(chan struct{})}
-	l.Env.Go(env.Waiter, func() { h.run(l, do) })
-	l.HandOver()
-	l.BeginOutside()
-	err := p.Wait(ctx, &h.waiter, what)
-	l.EndOutside()
-	if err != nil {
-		h.dismiss(l, p, what)
-	}
-	if h.panicked != nil {
-		panic(h.panicked)
-	}
-	if h.did {
-		return nil
-	}
-	return err
-}
-
-func (h *helper) run(l *engine.Loop, do func(quit <-chan struct{}) bool) {
-	defer func() {
-		h.panicked = recover()
-		l.Post(func() {
-			h.ended = true
-			h.waiter.Wake(1)
-		})
-	}()
-	h.did = do(h.quit)
-}
-
-// dismiss sends the goroutine home and waits for its word, without holding the
-// loop. That comes soon and for certain, so meanwhile a virtual clock stands
-// still and nothing cancels the wait.
-func (h *helper) dismiss(l *engine.Loop, p *engine.Parking, what engine.Waitable) {
-	close(h.quit)
-	l.BeginThread()
-	for !h.ended {
-		if l.Closing() { // and so wakes all who wait, time and again
-			runtime.Gosched()
-		}
-		p.Join(&h.waiter, what)
-	}
-	l.EndThread()
-}

@@ -505,6 +505,38 @@ func TestCycle_ofAsCompleted_isReported(t *testing.T) {
 	wantCertain(t, reports, "a waits for the next of b", "b waits for a")
 }
 
+func TestCycle_ofASelect_isFoundIfNoCaseCanEndIt(t *testing.T) {
+	var held asyncio.Lock
+	selects := func(more ...asyncio.Case) func(ctx context.Context, g group) {
+		return func(ctx context.Context, g group) {
+			var a, b *asyncio.Task[asyncio.None]
+			b = asyncio.Go(ctx, func(ctx context.Context) error {
+				return held.Do(ctx, func() error { _, err := a.Await(ctx); return err })
+			}, asyncio.Name("b"))
+			a = asyncio.Go(ctx, func(ctx context.Context) error {
+				_, err := asyncio.Select(ctx, append(more, b)...)
+				return err
+			}, asyncio.Name("a"))
+		}
+	}
+	wantCertain(t, cyclesAmong(t, selects()), "a waits for b", "b waits for a")
+	wantCertain(t, cyclesAmong(t, func(ctx context.Context, _ group) {
+		var a *asyncio.Task[asyncio.None]
+		b := asyncio.Go(ctx, func(ctx context.Context) error { asyncio.Yield(ctx); _, err := a.Await(ctx); return err }, asyncio.Name("b"))
+		a = asyncio.Go(ctx, func(ctx context.Context) error { _, err := asyncio.Select(ctx, b); return err }, asyncio.Name("a")) // before b waits
+	}), "a waits for b", "b waits for a")
+	reports := cyclesAmong(t, selects(held.Acquiring()), fifo)
+	wantLikely(t, reports, []string{released("a")}, "a waits for the first of: a Lock held by b; b", "b waits for a")
+	for _, other := range []asyncio.Case{
+		&asyncio.Event{}, asyncio.NewQueue[int](0).Getting(), asyncio.Sleeping(time.Hour),
+		asyncio.Receiving(make(chan int)), asyncio.NewSemaphore(0).Acquiring(),
+	} {
+		if reports := cyclesAmong(t, selects(other)); len(reports) > 0 {
+			t.Errorf("%T may end the wait, but it is reported: %v", other, reports)
+		}
+	}
+}
+
 func TestCycle_reported_thoseWhoComeToItLaterAreNot(t *testing.T) {
 	var a, b asyncio.Lock
 	reports := cyclesAmong(t, func(ctx context.Context, g group) {

@@ -40,8 +40,9 @@ func TestDoneContext_whatTakesSomething_fails(t *testing.T) {
 				_, err := asyncio.ToThread(ctx, func() (int, error) { t.Error("the function ran"); return 0, nil })
 				return err
 			},
-			"Yield": asyncio.Yield,
-			"Sleep": sleepFor(time.Hour),
+			"Select": func(ctx context.Context) error { _, err := asyncio.Select(ctx, queue.Getting()); return err },
+			"Yield":  asyncio.Yield,
+			"Sleep":  sleepFor(time.Hour),
 		} {
 			wantErr(t, name, take(done), boom)
 		}

@@ -49,6 +49,7 @@ func init() {
 	engine.Errors.IsTimeout = func(err error) bool { _, ok := err.(*TimeoutError); return ok }
 	engine.Errors.Deadlock = func(tasks, unless []string) error { return &DeadlockError{Tasks: tasks, Unless: unless} }
 	engine.Unwrap = func(l any) *engine.Loop { return l.(*Loop).loop }
+	engine.AsCase = func(c engine.Case) any { return otherCase{c} }
 	engine.Option = func(set func(*engine.Config)) any { return Option{func(c *config) { set(&c.engine) }} }
 }
 

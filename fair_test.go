@@ -54,6 +54,8 @@ func atOnce(ctx context.Context) map[string]func(ctx context.Context) {
 		"Condition.WaitFor":        func(ctx context.Context) { condition.WaitFor(ctx, func() bool { return true }) },
 		"Barrier.Wait":             func(ctx context.Context) { barrier.Wait(ctx) },
 		"Limiter.Acquire":          func(ctx context.Context) { limiter.Acquire(ctx) },
+		"Select":                   func(ctx context.Context) { asyncio.Select(ctx, &event) },
+		"Select of a closed queue": func(ctx context.Context) { asyncio.Select(ctx, down.Getting()) },
 		"Future.Await":             func(ctx context.Context) { future.Await(ctx) },
 		"Task.Await":               func(ctx context.Context) { task.Await(ctx) },
 		"Submission.Await":         func(ctx context.Context) { submission.Await(ctx) },

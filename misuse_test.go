@@ -44,6 +44,7 @@ func waits(loop *asyncio.Loop) map[string]func(ctx context.Context) error {
 		"Gather":     func(ctx context.Context) error { _, err := asyncio.Gather(ctx, value(1)); return err },
 		"Gather2":    func(ctx context.Context) error { _, _, err := asyncio.Gather2(ctx, value(1), value(2)); return err },
 		"Race":       func(ctx context.Context) error { _, err := asyncio.Race(ctx, value(1)); return err },
+		"Select":     func(ctx context.Context) error { _, err := asyncio.Select(ctx, event); return err },
 		"Wait":       func(ctx context.Context) error { _, _, err := asyncio.Wait(ctx, 0, future); return err },
 		"WaitFor":    func(ctx context.Context) error { _, err := asyncio.WaitFor(ctx, 1, value(1)); return err },
 		"WaitTask":   func(ctx context.Context) error { _, err := asyncio.WaitForTask(ctx, 1, future); return err },

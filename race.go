@@ -21,6 +21,10 @@ import (
 // cancellation to return, the errors of the tasks are dropped, but for panics:
 // those are reported through the exception handler.
 //
+// A function that loses may have succeeded in the same turn, or have done half of
+// its work: its result is dropped. So do not race calls that take something, such
+// as two Queue.Get: [Select] makes exactly one of them.
+//
 //go:noinline
 func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {
 	r := &race[T]{winner: -1, origin: callerpc.Get()}

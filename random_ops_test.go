@@ -63,6 +63,7 @@ func operations() []op {
 		{6, plain, flat((*program).get)},
 		{2, plain, flat((*program).send)},
 		{2, plain, flat((*program).receive)},
+		{8, nests, (*program).choose},
 		{1, plain, flat((*program).getAll)},
 		{1, plain, flat((*program).join)},
 		{1, plain, flat((*program).shutDown)},

@@ -18,7 +18,7 @@ import (
 
 // This file tests the package as a whole: programs made at random from a seed,
 // of tasks, groups, timeouts, shields, races, locks, conditions, barriers,
-// queues, sleeps, failures and cancellations. On the virtual clock a seed is one
+// queues, selects, sleeps, failures and cancellations. On the virtual clock a seed is one
 // exact run, so a failing one is printed and can be replayed:
 //
 //	ASYNCIO_SEED=17 go test -v -run TestRandomPrograms .
@@ -37,7 +37,8 @@ import (
 //
 // What tasks do is in random_ops_test.go, random_tasks_test.go and
 // random_scopes_test.go; what they share, and what must hold for that, in
-// random_sync_test.go, random_queue_test.go and random_channel_test.go.
+// random_sync_test.go, random_queue_test.go, random_channel_test.go and
+// random_select_test.go.
 func TestRandomPrograms(t *testing.T) {
 	if s := os.Getenv("ASYNCIO_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)

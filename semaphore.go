@@ -65,15 +65,20 @@ func (s *Semaphore) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.fast, s.most = p.Loop(), s.permits; p.Loop().Debug {
-		s.fast, s.most = nil, -1
-	}
+	s.settle(p.Loop())
 	if s.free > 0 && engine.CauseOf(ctx) == nil {
 		s.free--
 		return nil
 	}
 	p.BehindAny((*waitSemaphore)(s), s.holders.Len() > 0)
 	return p.Wait(ctx, &s.queue, (*waitSemaphore)(s))
+}
+
+// settle finds out what Acquire and Release have to do on the loop l.
+func (s *Semaphore) settle(l *engine.Loop) {
+	if s.fast, s.most = l, s.permits; l.Debug {
+		s.fast, s.most = nil, -1
+	}
 }
 
 // TryAcquire takes a permit if one is free, and reports whether it did.

@@ -4,6 +4,7 @@
 //
 //   - A [WaitQueue] is a line of tasks that wait: the one way to suspend a task
 //     until something of yours happens.
+//   - A [Selectable] is a call of yours that asyncio.Select can make.
 //   - A [Source] brings what happens outside the loop, as on a device, to a
 //     callback.
 //   - A [Local] is a variable of which each loop has its own.

@@ -175,10 +175,10 @@ func (p *Parking) wanted() bool {
 		if line == nil || line.head == nil {
 			return false
 		}
-		if _, starts := line.head.what.(*Task); starts {
+		if _, starts := line.head.p.what.(*Task); starts {
 			return true
 		}
-		p = line.head
+		p = line.head.p
 	}
 	return true
 }

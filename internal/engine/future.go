@@ -74,8 +74,7 @@ func (f *Future) Unseen(l *Loop, name, created string) {
 
 func (f *Future) settle(l *Loop, state State, err error) {
 	f.state, f.err = state, err
-	if f.waiters.head != nil {
-		f.waiters.WakeAll()
+	if f.waiters.head != nil && f.waiters.WakeAll() > 0 {
 		f.observed = true
 	}
 	if e := f.extra; e != nil {

@@ -38,6 +38,14 @@ func (h *Home) Move(l *Loop) error {
 	return nil
 }
 
+// Admit is what Step does about the loop, for a task that has taken its step.
+func (h *Home) Admit(p *Parking) error {
+	if h.loop == p.Loop() {
+		return nil
+	}
+	return h.Move(p.Loop())
+}
+
 // Check panics if the loop runs, and the caller is not on it. If the primitive
 // belongs to none, it belongs to the caller's from now on: so a use from
 // elsewhere is found even if nobody has ever waited.

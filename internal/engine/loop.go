@@ -36,6 +36,8 @@ type Loop struct {
 	foreigns foreigns
 	cycles   cycles
 
+	selections *Selection // for reuse
+
 	pool     *coro.Pool[Parking]
 	poller   poller.Poller
 	alarms   alarmHeap

@@ -29,10 +29,8 @@ type Parking struct {
 	task  *Task
 	block context.Context // the innermost block that the task is in
 	scope *Scope          // wakes the task when it is cancelled; nil: none does
-	queue *WaitQueue      // where it is in line; nil: nowhere
-	next  *Parking        // in queue
-	prev  *Parking
-	what  any // what it waits for, a Waitable; when it has been woken, the error which that brings
+	spot  spot            // in the line where it waits, if that is one
+	what  any             // what it waits for, a Waitable (a Selection: in several lines); once woken, the error which that brings
 
 	foreign *foreign  // the context, not ours, under which it waits
 	alarm   alarmNode // for Sleep
@@ -112,7 +110,7 @@ func (p *Parking) Wait(ctx context.Context, q *WaitQueue, what Waitable) error {
 // scope whose end ends it.
 func (p *Parking) enter(ctx context.Context, q *WaitQueue) (*Scope, error) {
 	l := p.Loop()
-	if q != nil && q.head != nil && q.head.Loop() != l {
+	if q != nil && q.head != nil && q.head.p.Loop() != l {
 		p.Step()
 		return nil, misused(ErrOtherLoop)
 	}
@@ -125,7 +123,7 @@ func (p *Parking) enter(ctx context.Context, q *WaitQueue) (*Scope, error) {
 		c = (*Ctx)(s)
 	}
 	if q != nil {
-		q.push(p)
+		q.push(&p.spot)
 	}
 	return (*Scope)(c), nil
 }
@@ -197,7 +195,7 @@ func (p *Parking) Suspend() { p.worker().Suspend() }
 // Join suspends the task until what it owns has ended. Nothing cancels that but
 // the end of what is owned, which is cancelled itself.
 func (p *Parking) Join(q *WaitQueue, what Waitable) {
-	q.push(p)
+	q.push(&p.spot)
 	p.scope, p.what, p.parked = nil, what, true
 	p.Suspend()
 }
@@ -262,9 +260,18 @@ const maxRefused = 1000
 
 // wake makes a parked task ready; err is what its wait returns.
 func (p *Parking) wake(err error) {
+	if s, ok := p.what.(*Selection); ok {
+		s.end(nil, err)
+		return
+	}
+	p.resume(err)
+}
+
+// resume is wake for a task that is in one line, or in none any more.
+func (p *Parking) resume(err error) {
 	p.parked, p.scope, p.what = false, nil, err
-	if p.queue != nil {
-		p.queue.remove(p)
+	if p.spot.queue != nil {
+		p.spot.queue.remove(&p.spot)
 	}
 	p.Loop().ready.push(p.task)
 }

@@ -53,7 +53,7 @@ const starting = 1
 
 // assign makes p's worker that of a task that is to start.
 func (l *Loop) assign(p *Parking, t *Task) {
-	p.alarm.task = true
+	p.alarm.task, p.spot.p = true, p
 	p.task, p.block, t.at = t, t.Scope.Ctx(), p
 }
 

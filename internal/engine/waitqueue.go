@@ -17,7 +17,26 @@ import (
 //
 // The zero WaitQueue is empty and ready to use.
 type WaitQueue struct {
-	head, tail *Parking
+	head, tail *spot
+}
+
+// A spot is a task's place in a line. A task that waits in one line has it in its
+// Parking, and one that waits in several has as many in a Selection.
+type spot struct {
+	p     *Parking
+	queue *WaitQueue // nil: it is in no line
+	next  *spot
+	prev  *spot
+}
+
+// serve wakes the task with what its line has for it. It reports false if the task
+// has got something else in that moment, and does not take it.
+func (s *spot) serve(err error) bool {
+	if s != &s.p.spot {
+		return s.p.what.(*Selection).end(s, err)
+	}
+	s.p.resume(err)
+	return true
 }
 
 // Wait parks the running task at the end of the line until Wake reaches it, and
@@ -60,7 +79,7 @@ func (q *WaitQueue) WaitN(ctx context.Context, p *Parking, n int, what Waitable)
 // It panics on a goroutine that is not the loop's, if a task waits.
 func (q *WaitQueue) Wake(n int) int {
 	if q.head != nil {
-		q.head.Loop().Check("WaitQueue.Wake")
+		q.head.p.Loop().Check("WaitQueue.Wake")
 	}
 	woken := 0
 	for ; woken < n && q.WakeFirst() != nil; woken++ {
@@ -74,42 +93,45 @@ func (q *WaitQueue) WakeAll() int { return q.Wake(math.MaxInt) }
 // WakeFirst wakes the task that has waited longest, and returns it; nil if none
 // waits. The caller is on the loop.
 func (q *WaitQueue) WakeFirst() *Task {
-	p := q.head
-	if p != nil && p.foreign != nil {
-		q.pruneHead()
-		p = q.head
+	for s := q.head; s != nil; s = q.head {
+		p := s.p
+		switch {
+		case p.foreign != nil && p.foreign.ctx.Err() != nil:
+			p.foreign.tell() // see pruneHead
+		case s == &p.spot: // as serve says, and a call less
+			p.resume(nil)
+			return p.task
+		case s.serve(nil):
+			return p.task
+		}
 	}
-	if p == nil {
-		return nil
-	}
-	p.wake(nil)
-	return p.task
+	return nil
 }
 
 // pruneHead sees to it that the first in line may have what is handed out: a
 // task that waits under a context which is not ours, and done, may not. The word
 // that it is done has only not come round yet.
 func (q *WaitQueue) pruneHead() {
-	for p := q.head; p != nil && p.foreign != nil && p.foreign.ctx.Err() != nil; p = q.head {
-		p.foreign.tell()
+	for s := q.head; s != nil && s.p.foreign != nil && s.p.foreign.ctx.Err() != nil; s = q.head {
+		s.p.foreign.tell()
 	}
 }
 
 // Prune does for the whole line what the other methods do for its head.
 func (q *WaitQueue) Prune() {
-	for p := q.head; p != nil; {
-		next := p.next
-		if p.foreign != nil && p.foreign.ctx.Err() != nil {
-			p.foreign.tell()
+	for s := q.head; s != nil; {
+		next := s.next
+		if f := s.p.foreign; f != nil && f.ctx.Err() != nil {
+			f.tell()
 		}
-		p = next
+		s = next
 	}
 }
 
 // Fail lets the waits of all in line return err.
 func (q *WaitQueue) Fail(err error) {
 	for q.head != nil {
-		q.head.wake(err)
+		q.head.serve(err)
 	}
 }
 
@@ -117,13 +139,13 @@ func (q *WaitQueue) Fail(err error) {
 // line, where it waits for what and cancellation does not reach it. It reports
 // whether there was one.
 func (q *WaitQueue) MoveFirst(to *WaitQueue, what Waitable) bool {
-	p := q.head
-	if p == nil {
+	s := q.head
+	if s == nil {
 		return false
 	}
-	q.remove(p)
-	to.push(p)
-	p.scope, p.what, p.told = nil, what, 0
+	q.remove(s)
+	to.push(s)
+	s.p.scope, s.p.what, s.p.told = nil, what, 0
 	return true
 }
 
@@ -132,7 +154,7 @@ func (q *WaitQueue) First() *Task {
 	if q.head == nil {
 		return nil
 	}
-	return q.head.task
+	return q.head.p.task
 }
 
 // FirstWants returns how many the first in line wants (see WaitN), and false if
@@ -141,7 +163,7 @@ func (q *WaitQueue) FirstWants() (n int, ok bool) {
 	if q.pruneHead(); q.head == nil {
 		return 0, false
 	}
-	return q.head.wants, true
+	return q.head.p.wants, true
 }
 
 // Len returns how many tasks wait: O(n).
@@ -158,7 +180,7 @@ func (q *WaitQueue) Empty() bool { return q.head == nil }
 
 // Tasks iterates over those in line, in their order.
 func (q *WaitQueue) Tasks(yield func(*Task) bool) {
-	for p := q.head; p != nil && yield(p.task); p = p.next {
+	for s := q.head; s != nil && yield(s.p.task); s = s.next {
 	}
 }
 
@@ -174,26 +196,26 @@ func (q *WaitQueue) Waiting() string {
 	}
 }
 
-func (q *WaitQueue) push(p *Parking) {
-	p.queue, p.prev = q, q.tail
+func (q *WaitQueue) push(s *spot) {
+	s.queue, s.prev = q, q.tail
 	if q.tail == nil {
-		q.head = p
+		q.head = s
 	} else {
-		q.tail.next = p
+		q.tail.next = s
 	}
-	q.tail = p
+	q.tail = s
 }
 
-func (q *WaitQueue) remove(p *Parking) {
-	if p.prev == nil {
-		q.head = p.next
+func (q *WaitQueue) remove(s *spot) {
+	if s.prev == nil {
+		q.head = s.next
 	} else {
-		p.prev.next = p.next
+		s.prev.next = s.next
 	}
-	if p.next == nil {
-		q.tail = p.prev
+	if s.next == nil {
+		q.tail = s.prev
 	} else {
-		p.next.prev = p.prev
+		s.next.prev = s.prev
 	}
-	p.queue, p.next, p.prev = nil, nil, nil
+	s.queue, s.next, s.prev = nil, nil, nil
 }

@@ -1,0 +1,86 @@
+package asyncio
+
+import "github.com/go-asyncio/asyncio/internal/engine"
+
+// This file has the cases of [Select] that are pointers to an Event, Lock or
+// Semaphore by another name: so they need no memory, and the same case is equal to
+// itself each time.
+
+func (e *Event) selecting() engine.Case {
+	if e == nil {
+		return nil
+	}
+	return (*eventCase)(e)
+}
+
+type eventCase Event
+
+func (e *eventCase) Try(p *engine.Parking) (bool, error) {
+	if err := e.home.Admit(p); err != nil {
+		return true, err
+	}
+	return e.set, nil
+}
+
+func (e *eventCase) Enter(s *engine.Selection)           { s.SharedLine(&e.queue, waitEvent) }
+func (e *eventCase) Woken(*engine.Parking) (bool, error) { return true, nil }
+
+// Acquiring returns the case for [Select] that takes the lock. It is the same each
+// time.
+func (k *Lock) Acquiring() Case { return (*lockCase)(k) }
+
+type lockCase Lock
+
+func (k *lockCase) selecting() engine.Case { return k }
+
+func (k *lockCase) Try(p *engine.Parking) (bool, error) {
+	switch {
+	case k.owner == nil:
+		k.owner = p.Task()
+		return true, nil
+	case k.owner.Scope.Loop() != p.Loop():
+		return true, engine.ErrOtherLoop
+	}
+	return false, nil
+}
+
+func (k *lockCase) Enter(s *engine.Selection) {
+	k.owner.Wanted()
+	s.Line(&k.queue, (*waitLock)(k))
+}
+
+func (k *lockCase) Woken(*engine.Parking) (bool, error) { return true, nil }
+
+// Acquiring returns the case for [Select] that takes a permit. It is the same each
+// time.
+func (s *Semaphore) Acquiring() Case { return (*semaphoreCase)(s) }
+
+// Acquiring returns the case for [Select] that takes a permit. It is the same each
+// time.
+func (b *BoundedSemaphore) Acquiring() Case { return b.semaphore.Acquiring() }
+
+type semaphoreCase Semaphore
+
+func (c *semaphoreCase) selecting() engine.Case { return c }
+
+func (c *semaphoreCase) Try(p *engine.Parking) (bool, error) {
+	s := (*Semaphore)(c)
+	if err := s.home.Admit(p); err != nil {
+		return true, err
+	}
+	s.settle(p.Loop())
+	if s.free == 0 {
+		return false, nil
+	}
+	s.free--
+	return c.Woken(p)
+}
+
+func (c *semaphoreCase) Enter(s *engine.Selection) { s.Line(&c.queue, (*waitSemaphore)(c)) }
+
+func (c *semaphoreCase) Woken(p *engine.Parking) (bool, error) {
+	if s := (*Semaphore)(c); s.noting() {
+		s.holders.AddLoose(p.Task())
+	}
+	return true, nil
+}
