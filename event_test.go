@@ -52,7 +52,7 @@ func TestEvent_waitOnASetEvent_returnsAtOnce(t *testing.T) {
 			t.Errorf("got %v, %d others ran", err, others)
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: event-04

@@ -167,9 +167,7 @@ func TestTask_stack_isWhereItWaits_outToItsFunction(t *testing.T) {
 		if stack := task.Stack(); stack != nil {
 			t.Errorf("before it starts: %v", stack)
 		}
-		if err := asyncio.Yield(ctx); err != nil {
-			return err
-		}
+		letWait(t, ctx)
 		var names []string
 		for _, f := range task.Stack() {
 			names = append(names, f.Function[strings.LastIndexByte(f.Function, '.')+1:])

@@ -107,7 +107,7 @@ func TestQueue_putWaitsForRoom(t *testing.T) {
 			}
 		}
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: queue-09 queue-26

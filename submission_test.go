@@ -164,8 +164,7 @@ func TestSubmissionAwait_cancelledBeforeTheResultArrives_theSubmissionKeepsIt(t 
 					t.Errorf("the late result ended another wait, after %v", d)
 				}
 				return v, err
-			})
-			asyncio.Yield(ctx)
+			}, asyncio.EagerStart(true))
 			loop.CallSoon(func() {
 				goOn <- 42
 				<-s.Done()

@@ -281,7 +281,7 @@ func TestWithChaos_promisesAreKept(t *testing.T) {
 func init() {
 	children["chaos"] = func() {
 		for range 2 {
-			asyncio.Run(context.Background(), func(ctx context.Context) error { return asyncio.Yield(ctx) }, asyncio.WithVirtualClock())
+			asyncio.Run(context.Background(), func(ctx context.Context) error { return asyncio.Yield(ctx) }, asyncio.WithVirtualClock(), asyncio.WithWatchdog(0))
 		}
 	}
 }

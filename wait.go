@@ -39,19 +39,13 @@ const (
 // allocations, and leaves nothing behind on those that are still pending.
 func Wait[A AnyFuture](ctx context.Context, when ReturnWhen, futures ...A) (done, pending []A, err error) {
 	mustFutures("Wait", futures)
-	p, err := engine.Step(ctx)
+	p, err := engine.Running(ctx)
 	if err != nil {
-		return nil, nil, err
-	}
-	if len(futures) == 0 {
-		return nil, nil, fmt.Errorf("asyncio: Wait: there are no futures to wait for")
-	}
-	if when < AllCompleted || when > FirstError {
-		return nil, nil, fmt.Errorf("asyncio: Wait: %d is none of AllCompleted, FirstCompleted and FirstError", when)
+		return nil, nil, engine.AtOnce(err)
 	}
 	s := &waiting[A]{when: when}
-	s.futures, s.watches, err = watch("Wait", p, s, futures)
-	if err != nil {
+	err = s.take(p, futures) // before others run, who may change the caller's slice
+	if p.Step(); err != nil {
 		return nil, nil, err
 	}
 	if !s.ready() {
@@ -72,6 +66,18 @@ type waiting[A AnyFuture] struct {
 	watches []engine.Watch // of the futures, one each
 	done    int
 	failed  bool
+}
+
+// take takes over what the caller has given, and says if that is wrong.
+func (s *waiting[A]) take(p *engine.Parking, futures []A) (err error) {
+	if len(futures) == 0 {
+		return fmt.Errorf("asyncio: Wait: there are no futures to wait for")
+	}
+	if s.when < AllCompleted || s.when > FirstError {
+		return fmt.Errorf("asyncio: Wait: %d is none of AllCompleted, FirstCompleted and FirstError", s.when)
+	}
+	s.futures, s.watches, err = watch("Wait", p, s, futures)
+	return err
 }
 
 // ready counts those that are done at the beginning; see enough.

@@ -162,7 +162,7 @@ func TestWait_firstError_failedBefore_returnsAtOnce(t *testing.T) {
 			wantErr(t, "Wait", err, nil)
 		})
 		return nil
-	})
+	}, fifo)
 }
 
 // conformance: wait-07
@@ -246,7 +246,7 @@ func TestWait_whatEndsAtTheVeryTimeout_isDone(t *testing.T) {
 			return err
 		}), time.Second)
 		return nil
-	})
+	}, fifo)
 	for _, first := range []string{"the cancellation", "the future"} {
 		run(t, func(ctx context.Context) error {
 			f := newFuture[int](ctx)
@@ -325,14 +325,16 @@ func TestWait_underADoneContext_yieldsOnceAndReturnsTheCause(t *testing.T) {
 // The caller's slice is its own: what it does with that while Wait waits must
 // not matter.
 func TestWait_theSliceChangedMeanwhile_waitsForWhatItWasGiven(t *testing.T) {
-	run(t, func(ctx context.Context) error {
-		f := newFutures(ctx, 2)
-		given := slices.Clone(f)
-		asyncio.RunningLoop(ctx).CallSoon(func() { clear(given); f[0].SetResult(1) })
-		done, pending, err := asyncio.Wait(ctx, asyncio.FirstCompleted, given...)
-		wantSets(t, "Wait", done, pending, f[:1], f[1:])
-		return err
-	})
+	for seed := range uint64(10) { // of chaos, which lets others run before the wait
+		run(t, func(ctx context.Context) error {
+			f := newFutures(ctx, 2)
+			given := slices.Clone(f)
+			asyncio.RunningLoop(ctx).CallSoon(func() { clear(given); f[0].SetResult(1) })
+			done, pending, err := asyncio.Wait(ctx, asyncio.FirstCompleted, given...)
+			wantSets(t, "Wait", done, pending, f[:1], f[1:])
+			return err
+		}, asyncio.WithChaos(seed))
+	}
 }
 
 // waitOnce waits for f and another future, which is done, or for as long as ctx
@@ -406,8 +408,7 @@ func TestWait_isSeenInTheCallGraphAndInReports(t *testing.T) {
 		a := asyncio.Go(ctx, func(ctx context.Context) error {
 			_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, f...)
 			return err
-		}, asyncio.Name("all"))
-		asyncio.Yield(ctx)
+		}, asyncio.Name("all"), asyncio.EagerStart(true))
 		graph := asyncio.CaptureCallGraph(f[3])
 		if len(graph.AwaitedBy) != 1 || graph.AwaitedBy[0].Name != "all" {
 			t.Errorf("the call graph: %v", graph)
