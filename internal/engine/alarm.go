@@ -63,9 +63,7 @@ func (l *Loop) Arm(a *Alarm, when time.Duration) {
 func (l *Loop) Disarm(a *Alarm) bool {
 	active := a.Active()
 	a.queued = false
-	if a.place != 0 {
-		l.alarms.disarm(&a.alarmNode)
-	}
+	l.alarms.disarm(&a.alarmNode)
 	return active
 }
 

@@ -48,9 +48,12 @@ func (h *alarmHeap) arm(a *alarmNode, when time.Duration) {
 	h.replace(int(a.place)-1, e)
 }
 
-// disarm takes out an alarm that is in the heap.
+// disarm takes out an alarm, if it is in the heap.
 func (h *alarmHeap) disarm(a *alarmNode) {
 	i := int(a.place) - 1
+	if i < 0 {
+		return
+	}
 	a.place = 0
 	if a.keeper {
 		h.keepers--

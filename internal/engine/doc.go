@@ -10,10 +10,11 @@
 //     news, or a descriptor that is ready. Turns are taken in turn.go, which is
 //     the one place that chooses who runs next; loop.go and sleep.go ask the
 //     operating system when nobody can.
-//   - A task waits by [Parking.Wait] and is resumed by Parking.wake (park.go):
+//   - A task waits by [Parking.Wait] and is resumed by Parking.resume (park.go):
 //     the only code that switches, looks at cancellation and knows what a task
 //     waits for. A [WaitQueue] is a line of parked tasks, on which every lock,
-//     queue and socket stands.
+//     queue and socket stands. A [Selection] is a wait in several lines, of which
+//     one serves it; helper.go is the goroutine that waits for channels.
 //   - A turn has a budget (fair.go): what waits only if need be begins with [Step],
 //     so that it cannot keep the others out for ever.
 //   - A [Scope] is what is cancelled as a whole (scope.go); a [Ctx] is the same

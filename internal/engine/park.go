@@ -10,7 +10,7 @@ import (
 )
 
 // This file is the one way to wait. Everything that suspends a coroutine ends in
-// Parking.Suspend, and everything that resumes one in Parking.wake. Nothing else
+// Parking.Suspend, and everything that resumes one in Parking.resume. Nothing else
 // looks at cancellation, or knows what a task waits for.
 
 // A Waitable is something that tasks wait for. Its name is asked for only when
@@ -203,11 +203,7 @@ func (p *Parking) Join(q *WaitQueue, what Waitable) {
 // Arm sets the task's own alarm, which ends its next wait; Disarm takes that
 // back.
 func (p *Parking) Arm(when time.Duration) { p.Loop().alarms.arm(&p.alarm, when) }
-func (p *Parking) Disarm() {
-	if p.alarm.place != 0 {
-		p.Loop().alarms.disarm(&p.alarm)
-	}
-}
+func (p *Parking) Disarm()                { p.Loop().alarms.disarm(&p.alarm) }
 
 // TheAlarm is what a task waits for that sleeps.
 var TheAlarm Waitable = Named("a timer")

@@ -116,8 +116,7 @@ func (d *director) close() {
 func describe(e runnable) string {
 	switch e := e.(type) {
 	case *Task:
-		switch {
-		case e.at == nil:
+		if e.at == nil {
 			return "task " + e.Name() + " starts"
 		}
 		if err, failed := e.at.what.(error); failed {
