@@ -23,6 +23,18 @@ import (
 // pointer, and a nil channel's.
 type Case interface{ selecting() engine.Case }
 
+// enabled returns the case c, none if c is nil: what users call a case may be a nil
+// pointer.
+func enabled[C any, P interface {
+	*C
+	engine.Case
+}](c P) engine.Case {
+	if c == nil {
+		return nil
+	}
+	return c
+}
+
 // otherCase is a case that another package has made.
 type otherCase struct{ engine.Case }
 

@@ -19,12 +19,7 @@ func (t *taskCase) Try(p *engine.Parking) (bool, error) {
 func (t *taskCase) Enter(s *engine.Selection)             { s.Line(t.Line(), (*engine.Task)(t)) }
 func (t *taskCase) Woken(p *engine.Parking) (bool, error) { return true, t.Seen(p.Loop()) }
 
-func (f *Future[T]) selecting() engine.Case {
-	if f == nil {
-		return nil
-	}
-	return (*futureCase[T])(f)
-}
+func (f *Future[T]) selecting() engine.Case { return enabled((*futureCase[T])(f)) }
 
 // futureCase is a future as a case of [Select]: its result is awaited.
 type futureCase[T any] Future[T]

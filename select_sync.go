@@ -6,12 +6,7 @@ import "github.com/go-asyncio/asyncio/internal/engine"
 // Semaphore by another name: so they need no memory, and the same case is equal to
 // itself each time.
 
-func (e *Event) selecting() engine.Case {
-	if e == nil {
-		return nil
-	}
-	return (*eventCase)(e)
-}
+func (e *Event) selecting() engine.Case { return enabled((*eventCase)(e)) }
 
 type eventCase Event
 
@@ -31,7 +26,7 @@ func (k *Lock) Acquiring() Case { return (*lockCase)(k) }
 
 type lockCase Lock
 
-func (k *lockCase) selecting() engine.Case { return k }
+func (k *lockCase) selecting() engine.Case { return enabled(k) }
 
 func (k *lockCase) Try(p *engine.Parking) (bool, error) {
 	switch {
@@ -57,11 +52,16 @@ func (s *Semaphore) Acquiring() Case { return (*semaphoreCase)(s) }
 
 // Acquiring returns the case for [Select] that takes a permit. It is the same each
 // time.
-func (b *BoundedSemaphore) Acquiring() Case { return b.semaphore.Acquiring() }
+func (b *BoundedSemaphore) Acquiring() Case {
+	if b == nil {
+		return nil
+	}
+	return b.semaphore.Acquiring()
+}
 
 type semaphoreCase Semaphore
 
-func (c *semaphoreCase) selecting() engine.Case { return c }
+func (c *semaphoreCase) selecting() engine.Case { return enabled(c) }
 
 func (c *semaphoreCase) Try(p *engine.Parking) (bool, error) {
 	s := (*Semaphore)(c)

@@ -424,8 +424,12 @@ func TestSelect_aNilCase_isDisabled(t *testing.T) {
 	var put *asyncio.QueuePut[int]
 	var receive *asyncio.ChannelReceive[int]
 	var send *asyncio.ChannelSend[int]
+	var lock *asyncio.Lock
+	var semaphore *asyncio.Semaphore
+	var bounded *asyncio.BoundedSemaphore
 	var ch chan int
-	none := []asyncio.Case{nil, event, future, task, get, put, receive, send, asyncio.Receiving(ch), asyncio.Sending(ch, 1)}
+	none := []asyncio.Case{nil, event, future, task, get, put, receive, send, asyncio.Receiving(ch), asyncio.Sending(ch, 1),
+		lock.Acquiring(), semaphore.Acquiring(), bounded.Acquiring()}
 	run(t, func(ctx context.Context) error {
 		if chosen, err := asyncio.TrySelect(ctx, none...); chosen != nil || err != nil {
 			t.Errorf("TrySelect chose %v, %v", chosen, err)
