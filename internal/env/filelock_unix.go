@@ -2,7 +2,11 @@
 
 package env
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/go-asyncio/asyncio/internal/pipe"
+)
 
 func (disks) Lock(f File, shared bool) (bool, error) {
 	how := unix.LOCK_EX
@@ -19,9 +23,9 @@ func (disks) Lock(f File, shared bool) (bool, error) {
 func (disks) Unlock(f File) error { return flock(f, unix.LOCK_UN) }
 
 func flock(f File, how int) error {
-	return lockCall(f, func(fd uintptr) error {
+	return pipe.WithDescriptor(f, func(fd int) error {
 		for {
-			if err := unix.Flock(int(fd), how); err != unix.EINTR {
+			if err := unix.Flock(fd, how); err != unix.EINTR {
 				return err
 			}
 		}

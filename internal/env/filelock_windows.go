@@ -1,6 +1,10 @@
 package env
 
-import "golang.org/x/sys/windows"
+import (
+	"golang.org/x/sys/windows"
+
+	"github.com/go-asyncio/asyncio/internal/pipe"
+)
 
 // all is each half of the length of what is locked: everything.
 const all = 1<<32 - 1
@@ -10,7 +14,7 @@ func (disks) Lock(f File, shared bool) (bool, error) {
 	if !shared {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
 	}
-	err := lockCall(f, func(fd uintptr) error {
+	err := pipe.WithDescriptor(f, func(fd int) error {
 		return windows.LockFileEx(windows.Handle(fd), flags, 0, all, all, new(windows.Overlapped))
 	})
 	if err == windows.ERROR_LOCK_VIOLATION {
@@ -20,7 +24,7 @@ func (disks) Lock(f File, shared bool) (bool, error) {
 }
 
 func (disks) Unlock(f File) error {
-	return lockCall(f, func(fd uintptr) error {
+	return pipe.WithDescriptor(f, func(fd int) error {
 		return windows.UnlockFileEx(windows.Handle(fd), 0, all, all, new(windows.Overlapped))
 	})
 }

@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -19,7 +20,7 @@ func attach(h Host, f *os.File, borrowed bool) (Pipe, error) {
 	}
 	private := f // nil: there is none
 	terminal := false
-	err = withDescriptor(f, func(fd int) error {
+	err = WithDescriptor(f, func(fd int) error {
 		terminal = term.IsTerminal(fd)
 		if borrowed || fd <= 2 || !pollable(f, fd) {
 			private = reopen(f, fd, info, terminal)
@@ -50,8 +51,8 @@ func pollable(f *os.File, fd int) bool {
 	return doesNotBlock(fd) && f.SetDeadline(time.Time{}) == nil
 }
 
-// withDescriptor returns what fn does, for which the descriptor of f is not closed meanwhile.
-func withDescriptor(f *os.File, fn func(fd int) error) error {
+// WithDescriptor returns what fn does, for which the descriptor of f is not closed meanwhile.
+func WithDescriptor(f syscall.Conn, fn func(fd int) error) error {
 	rc, err := f.SyscallConn()
 	if err != nil {
 		return err

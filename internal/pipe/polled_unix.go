@@ -31,7 +31,7 @@ type polled struct {
 // newPolled works on a duplicate of f.
 func newPolled(p poller.Poller, f *os.File, terminal bool) (Pipe, error) {
 	fd := -1
-	err := withDescriptor(f, func(old int) (err error) {
+	err := WithDescriptor(f, func(old int) (err error) {
 		fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0)
 		return os.NewSyscallError("fcntl", err)
 	})

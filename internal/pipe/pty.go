@@ -17,7 +17,7 @@ func (s System) OpenPTY(h Host) (primary Pipe, secondary *os.File, err error) {
 		return nil, nil, err
 	}
 	// Nobody shares it. A write to one that blocks might wait for ever, as poll promises room for no more than a byte.
-	if err = withDescriptor(f, setNonblock); err == nil {
+	if err = WithDescriptor(f, setNonblock); err == nil {
 		primary, err = s.Adopt(h, f)
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ type interrupter = poller.Interrupter
 
 // wait returns false if there is nothing to wait for any more. What cannot be waited for blocks in the call itself.
 func (d *threaded) wait(m poller.Mode) (ready bool) {
-	err := withDescriptor(d.f, func(fd int) error {
+	err := WithDescriptor(d.f, func(fd int) error {
 		var err error
 		ready, err = d.end.Wait(fd, m)
 		ready = ready || err != nil
@@ -26,7 +26,7 @@ func (d *threaded) wait(m poller.Mode) (ready bool) {
 
 // rawRead is not f.Read, which may wait in Go's netpoller, where nothing could take it back.
 func rawRead(f *os.File, b []byte) (n int, err error) {
-	err = withDescriptor(f, func(fd int) (err error) {
+	err = WithDescriptor(f, func(fd int) (err error) {
 		n, err = retry(unix.Read, fd, b)
 		return err
 	})
@@ -38,7 +38,7 @@ func rawRead(f *os.File, b []byte) (n int, err error) {
 
 // rawWrite is not f.Write, which ends the program by SIGPIPE when nobody reads standard output any more.
 func rawWrite(f *os.File, b []byte) (n int, err error) {
-	err = withDescriptor(f, func(fd int) (err error) {
+	err = WithDescriptor(f, func(fd int) (err error) {
 		n, err = retry(unix.Write, fd, b)
 		return err
 	})

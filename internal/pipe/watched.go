@@ -18,7 +18,7 @@ type Watched struct {
 // watch descriptors of the system, nothing is done to f.
 func Watch(p poller.Poller, f *os.File, o poller.Owner) (*Watched, error) {
 	w := &Watched{f: f}
-	err := withDescriptor(f, func(fd int) (err error) {
+	err := WithDescriptor(f, func(fd int) (err error) {
 		if w.Watch, err = p.Watch(fd, o, poller.Edge); err != nil {
 			return err
 		}
