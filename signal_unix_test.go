@@ -235,7 +235,7 @@ func TestSignals_rangesOverThemAsTheyCome(t *testing.T) {
 			t.Error("a handler was left")
 		}
 		return nil
-	})
+	}, fifo)
 	wantErr(t, "Run", err, nil)
 }
 
