@@ -135,7 +135,7 @@ func TestFile_manyCoroutines_writeInTheOrderOfTheirComing(t *testing.T) {
 				g.Go(func(context.Context) error {
 					_, err := f.WriteString(line)
 					return err
-				})
+				}, asyncio.EagerStart(true))
 			}
 			return nil
 		})

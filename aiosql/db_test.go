@@ -87,13 +87,13 @@ func TestPool_exhausted_theLoopGoesOnAndWaitersComeInOrder(t *testing.T) {
 		var waiters []*asyncio.Task[asyncio.None]
 		held := asyncio.Go(ctx, func(ctx context.Context) error {
 			return db.Tx(ctx, func(ctx context.Context, tx *aiosql.Tx) error { return release.Wait(ctx) })
-		})
+		}, asyncio.EagerStart(true))
 		for i := range 3 {
 			waiters = append(waiters, asyncio.Go(ctx, func(ctx context.Context) error {
 				_, err := aiosql.QueryRow[int](ctx, db, "SELECT 1")
 				order = append(order, i)
 				return err
-			}))
+			}, asyncio.EagerStart(true)))
 		}
 		for range 1000 { // the loop turns while all of them wait
 			asyncio.Yield(ctx)
@@ -102,6 +102,7 @@ func TestPool_exhausted_theLoopGoesOnAndWaitersComeInOrder(t *testing.T) {
 			t.Error("somebody got a connection that was taken")
 		}
 		waiters[1].Cancel()
+		waiters[1].Await(ctx)
 		release.Set()
 		for _, w := range append(waiters, held) {
 			w.Await(ctx)
