@@ -150,19 +150,29 @@ func TestForward_halfClose_isPassedOn(t *testing.T) {
 }
 
 func TestForward_limitOfOneClient_refusesMore(t *testing.T) {
-	p := start(t, echo(t), "-per-client 1")
-	first := dial(t, p.addr)
-	if _, err := first.Write([]byte("x")); err != nil {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer ln.Close()
+	p := start(t, ln.Addr().String(), "-per-client 1")
+	first := dial(t, p.addr)
+	far, err := ln.Accept() // now the first one counts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
 	if err := outcome(p.addr); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the second connection got %v, want a reset", err)
+	}
+	if _, err := first.Write([]byte("x")); err != nil {
+		t.Fatal(err)
 	}
 	if err := first.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := io.ReadAll(first); string(got) != "x" || err != nil {
-		t.Errorf("the first one got %q, %v", got, err)
+	if got, err := io.ReadAll(far); string(got) != "x" || err != nil {
+		t.Errorf("of the first one came %q, %v", got, err)
 	}
 }
 

@@ -150,7 +150,7 @@ func TestStore_entries_areForgottenAfterTheirTime(t *testing.T) {
 		s.answer("set a 2") // begins anew
 		_ = asyncio.Sleep(ctx, 59*time.Second)
 		get("value 2")
-		_ = asyncio.Sleep(ctx, time.Second)
+		_ = asyncio.Sleep(ctx, 2*time.Second)
 		get("none")
 		return nil
 	}, asyncio.WithVirtualClock())
