@@ -673,8 +673,10 @@ func TestSelect_reportsNameAllThatItWaitsFor(t *testing.T) {
 	var b bytes.Buffer
 	run(t, func(ctx context.Context) error {
 		var event asyncio.Event
-		asyncio.Go(ctx, func(context.Context) error { event.Set(); return nil })
-		_, err := asyncio.Select(ctx, &event, asyncio.Sleeping(time.Second))
+		selector := selecting(ctx, &event, asyncio.Sleeping(time.Second))
+		letWait(t, ctx)
+		event.Set()
+		_, err := selector.Await(ctx)
 		return err
 	}, asyncio.WithTrace(asyncio.NewTrace(&b)))
 	wantText(t, b.String(), "waits for the first of: an Event; a timer")
