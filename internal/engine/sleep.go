@@ -14,7 +14,7 @@ func (l *Loop) sleep(patient bool) bool {
 		switch {
 		case l.alarms.wakers() > 0:
 			wait = l.untilNext()
-		case l.willHear() && l.simulated():
+		case l.simulated() && (l.willHear() || patient && l.mayHear()):
 			if !l.clock.Idle(l.alarms.first()) {
 				return false
 			}

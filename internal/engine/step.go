@@ -4,8 +4,10 @@ import "time"
 
 // This file is for those who run several loops that share a virtual clock, as a
 // simulation does. They poll each loop, let one that is ready take a step, and
-// when none is, move the clock to the first timer or event. RunOnce is the same
-// for a single loop, and waits.
+// when none is, move the clock to the first timer or event; if there is none,
+// Deadlock says who waits. At the end they cancel what is left, and step on until
+// there are no tasks; Close has nothing to wait for then. RunOnce is the same for a
+// single loop, and waits.
 
 // Poll takes in what has come from the system, from other goroutines and from
 // timers that are due, and reports whether anything is ready. It does not wait,
@@ -36,3 +38,16 @@ func (l *Loop) NextTimer() (when time.Duration, ok bool) {
 	}
 	return l.alarms.entries[0].when, true
 }
+
+// Tasks returns how many tasks have not ended.
+func (l *Loop) Tasks() int { return l.tasks }
+
+// CancelAll cancels them all. Their clean-up may start others.
+func (l *Loop) CancelAll(cause error) {
+	defer l.enter("Loop.CancelAll")()
+	l.cancelAll(cause)
+}
+
+// Deadlock returns the report of all tasks that have not ended: for when nothing
+// can wake them.
+func (l *Loop) Deadlock() error { return l.deadlock() }

@@ -9,8 +9,9 @@ import (
 // loops share it, what steps them all. Any goroutine may read it.
 type Clock struct {
 	// Idle lets time pass for a loop that has nothing to do: it moves the clock on to a time, or to the first event of
-	// the environment before that, lets that happen, and reports false if there is none and never will be. nil: the clock
-	// jumps to the loop's next timer, and other events come as the system has them. It is set before a loop runs.
+	// the environment before that, lets that happen, and reports false if there is none and never will be: nobody is
+	// outside then, also not those who hold the Loop. nil: the clock jumps to the loop's next timer, and other events come
+	// as the system has them. It is set before a loop runs.
 	Idle func(until time.Duration) bool
 
 	now   atomic.Int64

@@ -26,7 +26,7 @@ var ways string
 
 // elsewhere are the packages that may go past the environment: those that are it, those that use only the public
 // packages, as other programs do, and what is there for tests, measurements and the documentation.
-var elsewhere = regexp.MustCompile(`^(internal/(env|pipe|poller|coro|leakcheck|cancelwalk|conntest|faultproxy|testcert)|crawl|cmd|conformance|bench|examples|docs|\.)(/|$)`)
+var elsewhere = regexp.MustCompile(`^(internal/(env|pipe|poller|standin|coro|leakcheck|cancelwalk|conntest|faultproxy|testcert)|crawl|cmd|conformance|bench|examples|docs|\.)(/|$)`)
 
 func TestPackages_getEverythingFromOutsideThroughTheEnvironment(t *testing.T) {
 	allowed := allowList(t)

@@ -103,10 +103,13 @@ type Socket interface {
 	// write what they have queued whenever there may be room.
 	Arm(m Mode) error
 
-	// Try runs fn with the socket for tries on any goroutine.
+	// Try runs fn with the socket for tries on any goroutine. It and Block are errors.ErrUnsupported in an environment whose
+	// time is not the real one, in which goroutines live.
 	Try(fn func(Tryer)) error
 	// Block calls try until it returns true, and blocks the calling goroutine in between until direction m may
-	// be ready. It returns os.ErrDeadlineExceeded or net.ErrClosed if it stopped for that.
+	// be ready. It returns os.ErrDeadlineExceeded or net.ErrClosed if it stopped for that. It is also called on the loop's
+	// goroutine, at the loop's end, to send what closed connections of TLS have queued: an environment that refuses takes
+	// all that is written at once, or loses it.
 	Block(m Mode, try func(Tryer) bool) error
 	// SetDeadline ends each Block in direction m at t; the zero time removes it. It does nothing to the loop's tries.
 	SetDeadline(m Mode, t time.Time)
