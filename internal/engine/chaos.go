@@ -40,19 +40,20 @@ func (d *director) draw() int {
 		n = l.turn
 	}
 	var open [window]uint8
-	k, called := 0, false
+	d.ready = d.ready[:0]
+	called := false
 	for i := range min(n, window) {
-		_, task := l.ready.at(i).(*Task)
+		t, task := l.ready.at(i).(*Task)
 		if task && (i == 0 || !d.notes[d.first+i].last) || !task && !called {
-			open[k] = uint8(i)
-			k++
+			open[len(d.ready)] = uint8(i)
+			d.ready = append(d.ready, t)
 		}
 		called = called || !task
 	}
-	if k < 2 {
+	if len(d.ready) < 2 {
 		return 0
 	}
-	return int(open[d.random.IntN(k)])
+	return int(open[d.pick(d.ready)])
 }
 
 // Stir begins a call that may wait, but need not, and that takes no step of the
@@ -76,7 +77,7 @@ func (l *Loop) Stir() {
 // stirs reports whether a call that may wait lets the others in first: all do
 // under chaos, but for a first step for which somebody waits.
 func (d *director) stirs(l *Loop) bool {
-	return d.random != nil && d.decided == 0 && d.eager == 0 && !l.closing
+	return d.pick != nil && d.decided == 0 && d.eager == 0 && !l.closing
 }
 
 // ChaosEnv is the environment variable that puts all loops under chaos: a seed, or

@@ -21,6 +21,10 @@ type Config struct {
 	Chaos        uint64 // the seed; 0: none
 	Trace        *Trace // nil: none
 
+	// Choose chooses under chaos, in place of a random number: it returns which of those that may run next does. A nil
+	// Task stands for a callback. nil: as Chaos says.
+	Choose func(ready []*Task) int
+
 	// Env is what the loop gets from outside; nil: the system. With a Clock of its own it makes the loop's clock virtual.
 	Env *env.Env
 }

@@ -1,7 +1,5 @@
 package engine
 
-import "math/rand/v2"
-
 // A director stands beside a loop that is watched or driven: it writes the trace
 // (trace.go), and under chaos (chaos.go) it chooses who runs next. A loop without
 // one has a nil pointer to test at each step, and nothing else.
@@ -9,9 +7,10 @@ type director struct {
 	loop    *Loop
 	notes   []note // of the ready queue's entries, in their order, from first on
 	first   int
-	decided int // so many at the front of the queue keep their place
-	eager   int // callbacks that wait for the first step of an eager task
-	random  *rand.Rand
+	decided int                     // so many at the front of the queue keep their place
+	eager   int                     // callbacks that wait for the first step of an eager task
+	pick    func(ready []*Task) int // nil: the first one
+	ready   []*Task                 // among whom it chooses, for now
 	trace   *Trace
 	line    traceLine
 }
@@ -94,7 +93,7 @@ func (d *director) next() {
 // where it stays. It is the one place that decides that.
 func (d *director) choose() {
 	d.take(byStep)
-	if d.random == nil || d.decided > 0 {
+	if d.pick == nil || d.decided > 0 {
 		return
 	}
 	d.decided = 1

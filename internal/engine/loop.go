@@ -112,12 +112,16 @@ var virtualStart = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // direct gives the loop a director if there is anything for one to do.
 func (l *Loop) direct() {
-	if l.Chaos == 0 && l.Trace == nil {
+	pick := l.Choose
+	if pick == nil && l.Chaos != 0 {
+		random := rand.New(rand.NewPCG(l.Chaos, 0))
+		pick = func(ready []*Task) int { return random.IntN(len(ready)) }
+	}
+	if pick == nil && l.Trace == nil {
 		return
 	}
-	l.director = &director{loop: l, trace: l.Trace}
-	if l.Chaos != 0 {
-		l.director.random = rand.New(rand.NewPCG(l.Chaos, 0))
+	l.director = &director{loop: l, trace: l.Trace, pick: pick}
+	if pick != nil {
 		stirred.Store(true)
 	}
 }

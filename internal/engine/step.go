@@ -18,14 +18,18 @@ func (l *Loop) Poll() bool {
 	return l.ready.n > 0
 }
 
-// Step runs the first entry of the ready queue, and nothing else. It reports
-// false if there is none.
+// Step runs the first entry of the ready queue, or under chaos the one that is
+// chosen, and nothing else. It reports false if there is none.
 func (l *Loop) Step() bool {
 	defer l.enter("Loop.Step")()
 	if l.ready.n == 0 {
 		return false
 	}
-	l.single, l.turn = true, 1 // who waits hands back to the hub, not to the next one
+	l.single, l.turn = true, l.ready.n
+	if l.director != nil {
+		l.director.choose()
+	}
+	l.turn = 1 // who waits hands back to the hub, not to the next one
 	l.next().run(l)
 	return true
 }

@@ -189,3 +189,48 @@ func TestIdle_aHeldLoopIsNobodyOutside(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// order returns the order in which five tasks take their first steps, in which callbacks come between them.
+func order(t *testing.T, set func(c *engine.Config)) (ran []string) {
+	l, err := asyncio.NewLoop(asyncio.WithVirtualClock(), engine.Option(set).(asyncio.Option))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for i := range 5 {
+		asyncio.Go(l.Context(), func(context.Context) error {
+			ran = append(ran, fmt.Sprint("task ", i))
+			return nil
+		}, asyncio.Name(fmt.Sprint(i)))
+		l.CallSoon(func() { ran = append(ran, fmt.Sprint("callback ", i)) })
+	}
+	for inner := engine.Unwrap(l); inner.Poll(); {
+		inner.Step()
+	}
+	return ran
+}
+
+func TestStep_underChaos_takesWhoIsChosen(t *testing.T) {
+	var offered []string
+	lastTask := func(ready []*engine.Task) int {
+		for i, r := range slices.Backward(ready) {
+			if r != nil {
+				offered = append(offered, r.Name())
+				return i
+			}
+		}
+		return 0
+	}
+	got := order(t, func(c *engine.Config) { c.Chaos, c.Choose = 0, lastTask })
+	want := []string{"task 4", "task 3", "task 2", "task 1", "task 0"}
+	if !slices.Equal(got[:5], want) || got[5] != "callback 0" || !slices.Equal(offered, []string{"4", "3", "2", "1", "0"}) {
+		t.Errorf("they ran as %q, offered were %q", got, offered)
+	}
+	first := order(t, func(c *engine.Config) { c.Chaos = 1 })
+	if again := order(t, func(c *engine.Config) { c.Chaos = 1 }); !slices.Equal(first, again) {
+		t.Errorf("seed 1 gives %q and %q", first, again)
+	}
+	if other := order(t, func(c *engine.Config) { c.Chaos = 2 }); slices.Equal(first, other) {
+		t.Errorf("seeds 1 and 2 give %q", first)
+	}
+}
