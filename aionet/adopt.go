@@ -88,15 +88,15 @@ func (ln *Listener) cloneOn(l *engine.Loop) (*Listener, error) {
 		}
 		return newListener(l, ln.network, s, ln.made), nil
 	}
-	f, err := ln.sock.File()
+	shared, err := ln.sock.Share()
 	if err != nil {
 		return nil, err
 	}
 	made := ln.made
 	made.KeepFile, made.Mode = true, 0
-	s, err := l.Poller().Adopt(f, true, &made)
+	s, err := l.Poller().Adopt(shared, true, &made)
 	if err != nil {
-		f.Close()
+		shared.Close()
 		return nil, err
 	}
 	return newListener(l, ln.network, s, made), nil

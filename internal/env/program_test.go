@@ -306,6 +306,89 @@ func TestStandIn_aSeed_givesTheSameTrace(t *testing.T) {
 	}
 }
 
+func TestStandIn_aListener_isSharedByTwoLoops(t *testing.T) {
+	w := newWorld(1)
+	answers := newHost(t, w, 1, func(context.Context) error { return nil })
+	accept := func(ln *aionet.Listener) asyncio.Coroutine[asyncio.None] {
+		return func(ctx context.Context) (asyncio.None, error) {
+			clone, err := ln.Clone(ctx)
+			if err != nil {
+				return asyncio.None{}, err
+			}
+			defer clone.Close()
+			c, err := clone.Accept()
+			if err != nil {
+				return asyncio.None{}, err
+			}
+			defer c.Close()
+			_, err = io.Copy(c, c)
+			return asyncio.None{}, err
+		}
+	}
+	asks := newHost(t, w, 2, func(ctx context.Context) error {
+		ln, err := aionet.Listen(ctx, "tcp", "192.0.2.1:7")
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		answering := asyncio.Go(ctx, func(ctx context.Context) error {
+			_, err := asyncio.CallOn(ctx, answers.Face.(*asyncio.Loop), accept(ln))
+			return err
+		})
+		if got, err := buy(aionet.Dial(ctx, "tcp", "shop.example:7"))("tea"); got != "tea" {
+			return fmt.Errorf("the answer is %q: %w", got, err)
+		}
+		_, err = answering.Await(ctx)
+		return err
+	})
+	hosts := []*host{answers, asks}
+	if err := errors.Join(drive(w, hosts, asks.main.Done), asks.main.Err()); err != nil {
+		t.Error(err)
+	}
+	for _, h := range hosts {
+		if err := h.Close("test"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStandIn_aHostThatCrashes_isGoneForOthers(t *testing.T) {
+	w := newWorld(1)
+	unwound, connected := false, false
+	seller := newHost(t, w, 1, func(ctx context.Context) error {
+		defer func() { unwound = true }()
+		return shop(ctx)
+	})
+	buyer := newHost(t, w, 2, func(ctx context.Context) error {
+		c, err := aionet.Dial(ctx, "tcp", "shop.example:7")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := asyncio.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		connected = true
+		if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+			return fmt.Errorf("the shop has not gone: %d bytes, %w", n, err)
+		}
+		_, err = nobody(ctx)
+		return err
+	})
+	if err := drive(w, []*host{seller, buyer}, func() bool { return connected }); err != nil {
+		t.Error(err)
+	}
+	if err := seller.Drop(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(drive(w, []*host{buyer}, buyer.main.Done), buyer.main.Err(), buyer.Close("test")); err != nil {
+		t.Error(err)
+	}
+	if !unwound {
+		t.Error("the tasks of the host were not unwound")
+	}
+}
+
 func TestStandIn_aGoroutineThatWouldWait_isRefused(t *testing.T) {
 	w := newWorld(1)
 	w.Clock.Idle = w.Next

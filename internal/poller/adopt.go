@@ -91,3 +91,11 @@ func keepSocketFile(from io.Closer) {
 		u.SetUnlinkOnClose(false)
 	}
 }
+
+// share keeps a nil *os.File from becoming an io.Closer that is not nil.
+func share(f *os.File, err error) (io.Closer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}

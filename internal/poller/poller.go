@@ -46,8 +46,8 @@ type Poller interface {
 	Listen(network, address string, o *Options) (Socket, error)
 	// Dial begins to connect; Socket.Connect tells how it ended.
 	Dial(network string, remote net.Addr, o *Options) (Socket, error)
-	// Adopt makes a stream socket of this poller of one that came from elsewhere: an *os.File, or a net.Conn or
-	// net.Listener of package net. It must be a listening one, or a connected one, as the caller says. It is taken over,
+	// Adopt makes a stream socket of this poller of one that came from elsewhere: what Socket.Share has returned, an
+	// *os.File, or a net.Conn or net.Listener of package net. It must be a listening one, or a connected one, as the caller says. It is taken over,
 	// and closed as far as it is not needed; on error it stays as it is.
 	Adopt(from io.Closer, listening bool, o *Options) (Socket, error)
 	// ListenPacket opens a socket for datagrams at an address, which holds no name that needs resolving.
@@ -124,6 +124,9 @@ type Socket interface {
 	SyscallConn() (syscall.RawConn, error)
 	// File returns a duplicate of the descriptor, which the caller closes. errors.ErrUnsupported if the system has none.
 	File() (*os.File, error)
+	// Share returns a duplicate for another poller to Adopt, which the caller closes if that fails. It is the File where the
+	// system has descriptors.
+	Share() (io.Closer, error)
 	CloseWrite() error
 	CloseRead() error
 	// Discard lets the Close that follows drop what has not been sent, and reset a TCP connection.

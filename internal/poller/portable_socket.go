@@ -455,6 +455,8 @@ func (s *netSocket) File() (*os.File, error) {
 	return file, bare(err)
 }
 
+func (s *netSocket) Share() (io.Closer, error) { return share(s.File()) }
+
 // plainRawConn hides what lets an os.File's WriteTo send itself past us, and block the loop.
 type plainRawConn struct{ syscall.RawConn }
 

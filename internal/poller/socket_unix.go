@@ -375,6 +375,8 @@ func (s *fdSocket) File() (f *os.File, err error) {
 	return f, err
 }
 
+func (s *fdSocket) Share() (io.Closer, error) { return share(s.File()) }
+
 func (s *fdSocket) Discard() {
 	_ = s.withFD("setsockopt", func(fd int) error {
 		return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

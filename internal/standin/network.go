@@ -105,32 +105,60 @@ const room = 64 << 10
 type stream struct {
 	end
 	restOfSocket
-	peer    *stream
-	waiting []*stream // to be accepted
-	in      []byte
-	taken   int // of room: what has come and what is under way
-	ended   bool
-	err     error // of connecting
+	peer  *stream
+	queue *queue // nil: it does not listen
+	in    []byte
+	taken int // of room: what has come and what is under way
+	ended bool
+	err   error // of connecting
+}
+
+// queue is what connections wait in to be accepted, by one loop or several.
+type queue struct {
+	waiting   []*stream
+	listening []*stream
 }
 
 func (n *network) Listen(network, address string, _ *poller.Options) (poller.Socket, error) {
-	s := &stream{end: end{n: n}}
-	at, err := n.claim(network, address, s)
+	q := &queue{}
+	at, err := n.claim(network, address, q)
 	if err != nil {
 		return nil, err
 	}
-	s.local = net.TCPAddrFromAddrPort(at)
-	return s, nil
+	return n.listen(q, net.TCPAddrFromAddrPort(at)), nil
 }
+
+func (n *network) listen(q *queue, at net.Addr) *stream {
+	s := &stream{end: end{n: n, local: at}, queue: q}
+	q.listening = append(q.listening, s)
+	return s
+}
+
+// Adopt is for what Share has returned.
+func (n *network) Adopt(from io.Closer, _ bool, _ *poller.Options) (poller.Socket, error) {
+	ln, ok := from.(*shared)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return n.listen(ln.queue, ln.local), nil
+}
+
+type shared struct{ *stream }
+
+func (*shared) Close() error { return nil }
+
+func (s *stream) Share() (io.Closer, error) { return &shared{s}, nil }
 
 func (n *network) Dial(network string, remote net.Addr, _ *poller.Options) (poller.Socket, error) {
 	s := &stream{end: end{n: n, remote: remote, local: net.TCPAddrFromAddrPort(n.own())}, err: poller.ErrAgain}
 	n.w.send(&s.last, func() {
-		ln, _ := n.w.at[network[:3]+" "+remote.String()].(*stream)
-		if s.err = syscall.ECONNREFUSED; ln != nil {
-			s.peer, s.err = &stream{end: end{n: ln.n, local: remote, remote: s.local}, peer: s}, nil
-			ln.waiting = append(ln.waiting, s.peer)
-			ln.ready(poller.Read)
+		q, _ := n.w.at[network[:3]+" "+remote.String()].(*queue)
+		if s.err = syscall.ECONNREFUSED; q != nil {
+			s.peer, s.err = &stream{end: end{n: n, local: remote, remote: s.local}, peer: s}, nil
+			q.waiting = append(q.waiting, s.peer)
+			for _, ln := range q.listening {
+				ln.ready(poller.Read)
+			}
 		}
 		n.w.note("connect %v to %v: %v", s.local, remote, s.err)
 		s.ready(poller.Write)
@@ -141,11 +169,12 @@ func (n *network) Dial(network string, remote net.Addr, _ *poller.Options) (poll
 func (s *stream) Connect() error { return s.err }
 
 func (s *stream) Accept() (poller.Socket, error) {
-	if len(s.waiting) == 0 {
+	if len(s.queue.waiting) == 0 {
 		return nil, poller.ErrAgain
 	}
-	c := s.waiting[0]
-	s.waiting = s.waiting[1:]
+	c := s.queue.waiting[0]
+	s.queue.waiting = s.queue.waiting[1:]
+	c.n = s.n
 	return c, nil
 }
 
@@ -199,11 +228,16 @@ func (s *stream) CloseWrite() error {
 
 func (s *stream) Close() error {
 	s.closed = true
-	if s.peer == nil {
-		delete(s.n.w.at, "tcp "+s.local.String())
-		return nil
+	switch {
+	case s.queue == nil && s.peer != nil:
+		return s.CloseWrite()
+	case s.queue != nil:
+		s.queue.listening = slices.DeleteFunc(s.queue.listening, func(ln *stream) bool { return ln == s })
+		if len(s.queue.listening) == 0 {
+			delete(s.n.w.at, "tcp "+s.local.String())
+		}
 	}
-	return s.CloseWrite()
+	return nil
 }
 
 // datagrams is a socket for them.
