@@ -33,7 +33,6 @@ type File struct {
 	closed atomic.Bool
 	locked fileLock
 	remove func() // from what the loop closes at its end
-	streak streak // the loop's
 	cache  cache  // the loop's
 }
 

@@ -13,10 +13,7 @@ import (
 const threads = 32
 
 // shared is what the files of a loop have in common.
-type shared struct {
-	limit  *asyncio.ThreadLimiter
-	streak streak // of ReadFile
-}
+type shared struct{ limit *asyncio.ThreadLimiter }
 
 func sharedOf(l *engine.Loop) *shared {
 	return engine.Shared(l, func() *shared { return &shared{limit: asyncio.NewThreadLimiter(threads)} })

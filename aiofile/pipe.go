@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/pipe"
 	"github.com/go-asyncio/asyncio/internal/poller"
@@ -32,15 +31,11 @@ type Pipe struct {
 	dev  pipe.Pipe
 
 	closed           atomic.Bool
-	streak           int32            // calls since one had to wait; the loop's
 	readers, writers engine.WaitQueue // the loop's
 	sending          worlds.Lock      // whose turn it is to write, in either world
 	in, out          worlds.Deadline
 	remove           func() // from what the loop closes at its end
 }
-
-// pipeFairness is how many calls in a row may succeed without waiting before the others get a turn.
-const pipeFairness = 64
 
 // OpenPipe returns the ends of a new pipe: what is written to w is read from r. Nothing waits.
 func OpenPipe(ctx context.Context) (r, w *Pipe, err error) {
@@ -108,22 +103,26 @@ func (p *Pipe) Read(b []byte) (int, error) {
 	}
 	for {
 		n, err := p.tryRead(ctx, b)
-		if err == nil {
-			return n, nil
-		}
 		if err == poller.ErrAgain {
-			p.streak = 0
-			if err = p.dev.Arm(poller.Read); err == nil {
-				err = p.readers.WaitIO(ctx, (*readWait)(p))
+			if err = p.wait(ctx, poller.Read, &p.readers, (*readWait)(p)); err == nil {
+				continue
 			}
 		}
-		if err != nil {
-			if p.readers.Empty() {
-				p.dev.Leave(poller.Read)
-			}
-			return n, p.fail("read", err)
+		if err != nil && p.readers.Empty() {
+			p.dev.Leave(poller.Read)
 		}
+		worlds.Step(ctx, p.loop)
+		return n, p.fail("read", err)
 	}
+}
+
+// wait waits until a try may go better.
+func (p *Pipe) wait(ctx context.Context, m poller.Mode, q *engine.WaitQueue, what engine.Waitable) error {
+	err := p.dev.Arm(m)
+	if err == nil {
+		err = q.WaitIO(ctx, what)
+	}
+	return err
 }
 
 // tryRead is a Read that returns poller.ErrAgain where it would wait.
@@ -135,9 +134,7 @@ func (p *Pipe) tryRead(ctx context.Context, b []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := p.dev.Read(b)
-	if err == nil {
-		p.beFair(ctx)
-	}
+	p.loop.Moved(n)
 	return n, err
 }
 
@@ -153,14 +150,6 @@ func (p *Pipe) may(ctx context.Context, q *engine.WaitQueue, d *worlds.Deadline)
 		return os.ErrDeadlineExceeded
 	}
 	return nil
-}
-
-func (p *Pipe) beFair(ctx context.Context) {
-	p.loop.Stir()
-	if p.streak++; p.streak >= pipeFairness {
-		p.streak = 0
-		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
-	}
 }
 
 // Write writes all of b, and waits while there is no room. It returns fewer than len(b) only with an error: then that
@@ -180,6 +169,7 @@ func (p *Pipe) Write(b []byte) (int, error) {
 		n += p.dev.Leave(poller.Write)
 	}
 	p.sending.Release(p.loop)
+	worlds.Step(ctx, p.loop)
 	return n, p.fail("write", err)
 }
 
@@ -191,17 +181,16 @@ func (p *Pipe) writeAll(ctx context.Context, b []byte) (done int, err error) {
 		if len(b) == 0 {
 			return 0, nil
 		}
-		n, err := p.dev.Write(b[done:])
+		n, err := p.dev.Write(b[done:min(done+worlds.TurnBytes, len(b))])
 		done += n
+		p.loop.Moved(n)
 		switch {
 		case err == nil && done == len(b):
-			p.beFair(ctx)
 			return done, nil
+		case err == nil:
+			worlds.Step(ctx, p.loop)
 		case err == poller.ErrAgain:
-			p.streak = 0
-			if err = p.dev.Arm(poller.Write); err == nil {
-				err = p.writers.WaitIO(ctx, (*writeWait)(p))
-			}
+			err = p.wait(ctx, poller.Write, &p.writers, (*writeWait)(p))
 		}
 		if err != nil {
 			return done, err

@@ -6,21 +6,12 @@ import (
 	"io"
 	"sync"
 
-	"github.com/go-asyncio/asyncio"
-	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
-const (
-	// onLoop is how much is read on the loop at once, if the page cache has it: 5 µs, as long as a thread takes for
-	// nothing. 1 MiB would be 50 µs.
-	onLoop = 128 << 10
-	// fairness is how much may be read on the loop without a turn for others: so many calls, each of which counts
-	// once more for every 8 KiB.
-	fairness     = 64
-	fairnessUnit = 8 << 10
-	// openingCosts is how much could be read in the time that it takes to open a file.
-	openingCosts = 8 * fairnessUnit
-)
+// onLoop is how much is read on the loop at once, if the page cache has it: 5 µs, as long as a thread takes for
+// nothing. 1 MiB would be 50 µs.
+const onLoop = 128 << 10
 
 // errNotCached is what a cache says that has not got it.
 var errNotCached = errors.New("aiofile: not in the page cache")
@@ -53,7 +44,8 @@ func (f *File) read(ctx context.Context, p []byte) (int, error) {
 		f.mu.Unlock()
 		if err != errNotCached {
 			f.turn.Release()
-			f.streak.beFair(ctx, n)
+			f.loop.Moved(n)
+			worlds.Step(ctx, f.loop)
 			return n, err
 		}
 	}
@@ -105,7 +97,8 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 			n += k
 		}
 		if err != errNotCached {
-			f.streak.beFair(ctx, n)
+			f.loop.Moved(n)
+			worlds.Step(ctx, f.loop)
 			return n, err
 		}
 	}
@@ -151,17 +144,6 @@ func (f *File) lock() {
 func (f *File) unlock() {
 	if f.placed {
 		f.mu.Unlock()
-	}
-}
-
-// A streak is how much was read on the loop since others had a turn.
-type streak int
-
-func (s *streak) beFair(ctx context.Context, n int) {
-	engine.Stir(ctx)
-	if *s += streak(1 + n/fairnessUnit); *s >= fairness {
-		*s = 0
-		_ = asyncio.Yield(ctx) // cancelled meanwhile: the next call says so, this one has its bytes
 	}
 }
 

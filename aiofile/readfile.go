@@ -18,7 +18,8 @@ func ReadFile(ctx context.Context, name string) ([]byte, error) {
 	}
 	if ctx.Err() == nil {
 		if data, ok := l.Env.Files.ReadCached(name, onLoop); ok {
-			sharedOf(l).streak.beFair(ctx, openingCosts+len(data))
+			l.Moved(len(data))
+			worlds.Steps(ctx, l, worlds.OpeningSteps)
 			return data, nil
 		}
 	}

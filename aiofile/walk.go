@@ -6,7 +6,6 @@ import (
 	"iter"
 	"path/filepath"
 
-	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -61,12 +60,11 @@ type walker struct {
 	ctx   context.Context
 	loop  *engine.Loop
 	yield func(*WalkEntry, error) bool
-	steps int
 }
 
 // walk reports false if the walk is over.
 func (w *walker) walk(e *WalkEntry) bool {
-	if !w.beFair() || !w.yield(e, nil) {
+	if !w.step(e) || !w.yield(e, nil) {
 		return false
 	}
 	if !e.IsDir() || e.skip {
@@ -91,15 +89,14 @@ func (w *walker) walk(e *WalkEntry) bool {
 	return true
 }
 
-// beFair lets others have a turn now and then, and reports false if the walk is cancelled.
-func (w *walker) beFair() bool {
-	engine.Stir(w.ctx)
-	if w.steps++; w.steps%fairness != 0 {
-		return true
+// step takes a step of the turn, and reports false if the walk is cancelled.
+func (w *walker) step(e *WalkEntry) bool {
+	_, err := engine.Step(w.ctx)
+	if err == nil {
+		err = engine.CauseOf(w.ctx)
 	}
-	if err := asyncio.Yield(w.ctx); err != nil {
-		w.yield(nil, pathError("readdir", ".", err))
-		return false
+	if err != nil {
+		w.yield(nil, pathError("readdir", e.Path, err))
 	}
-	return true
+	return err == nil
 }

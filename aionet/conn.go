@@ -23,7 +23,6 @@ type Conn struct {
 	loop             *engine.Loop
 	sock             poller.Socket
 	closed           atomic.Bool
-	fair             *worlds.Fair     // the loop's
 	moved            atomic.Bool      // bytes were written since a server's watch has looked
 	readers, writers engine.WaitQueue // the loop's
 	sending          worlds.Lock      // whose turn it is to write, in either world
@@ -36,14 +35,9 @@ type Conn struct {
 	remove     func() // from what the loop closes at its end
 }
 
-// newConn takes over the socket. On the loop only.
+// newConn takes over the socket. Any goroutine may call it.
 func newConn(l *engine.Loop, network string, s poller.Socket) (*Conn, error) {
-	return newConnOf(l, worlds.FairOf(l), network, s)
-}
-
-// newConnOf is newConn for any goroutine, which cannot ask for the loop's fair.
-func newConnOf(l *engine.Loop, fair *worlds.Fair, network string, s poller.Socket) (*Conn, error) {
-	c := &Conn{loop: l, fair: fair, sock: s, network: network}
+	c := &Conn{loop: l, sock: s, network: network}
 	s.SetOwner((*owner)(c))
 	if l.On() {
 		c.remove = l.AddCloser(closer{c})
@@ -119,7 +113,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 				continue
 			}
 		}
-		c.fair.Step(ctx)
+		worlds.Step(ctx, c.loop)
 		return n, c.fail("read", err)
 	}
 }
@@ -134,7 +128,7 @@ func (c *Conn) tryRead(ctx context.Context, p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.sock.Read(p)
-	c.fair.Moved(n)
+	c.loop.Moved(n)
 	return n, err
 }
 
@@ -193,7 +187,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	}
 	n, err := c.writeAll(ctx, p)
 	c.sending.Release(c.loop)
-	c.fair.Step(ctx)
+	worlds.Step(ctx, c.loop)
 	return n, c.fail("write", err)
 }
 
@@ -203,7 +197,7 @@ func (c *Conn) writeAll(ctx context.Context, p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.sock.Write(p[:min(len(p), worlds.TurnBytes)])
-	c.fair.Moved(n)
+	c.loop.Moved(n)
 	c.wrote(n)
 	switch {
 	case err == nil && n == len(p):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // copyBuffers are shared by all connections: one that has nothing to copy holds none.
@@ -244,7 +245,7 @@ func (c *Conn) writeSome(w io.Writer) (int, error) {
 	if ctx := c.loop.CurrentContext(); ctx == nil {
 		n, err = c.readForeign(buf[:])
 	} else {
-		c.fair.Step(ctx)
+		worlds.Step(ctx, c.loop)
 		if n, err = c.tryRead(ctx, buf[:]); err != nil && err != poller.ErrAgain {
 			err = c.fail("read", err)
 		}

@@ -7,27 +7,27 @@ import (
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
-// This file is how a call of this package begins: it takes its steps by the rule of fairness, for which see [worlds.Fair],
+// This file is how a call of this package begins: it takes its steps by the rule of fairness, for which see [worlds.Step],
 // and if it is given a context it asks on which loop it is.
 
-// stepper is a connection, for what is built on it and has calls that do not reach it. Its step is Fair.Step where the
+// stepper is a connection, for what is built on it and has calls that do not reach it. Its step is worlds.Step where the
 // caller may be a coroutine, a callback or a goroutine.
 type stepper interface{ step() }
 
-func (c *Conn) step() { c.fair.Step(c.loop.CurrentContext()) }
+func (c *Conn) step() { worlds.Step(c.loop.CurrentContext(), c.loop) }
 
 // step is for the calls that wait.
 func (t *transport) step() {
 	l := t.source.Loop()
-	worlds.FairOf(l).Step(l.CurrentContext())
+	worlds.Step(l.CurrentContext(), l)
 }
 
-func (t *TLSConn) step() { t.fair.Step(t.loop.CurrentContext()) }
+func (t *TLSConn) step() { worlds.Step(t.loop.CurrentContext(), t.loop) }
 
-// moved is Fair.Moved where the caller may be anybody.
+// moved is engine.Loop.Moved where the caller may be anybody.
 func (t *TLSConn) moved(n int) {
 	if t.loop.On() {
-		t.fair.Moved(n)
+		t.loop.Moved(n)
 	}
 }
 
@@ -37,7 +37,7 @@ func (t *TLSConn) moved(n int) {
 func loopOf(ctx context.Context) (*engine.Loop, error) {
 	l, err := engine.LoopOf(ctx)
 	if err == nil {
-		worlds.FairOf(l).Steps(l.CurrentContext(), worlds.OpeningSteps)
+		worlds.Steps(l.CurrentContext(), l, worlds.OpeningSteps)
 	}
 	return l, err
 }

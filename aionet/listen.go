@@ -26,7 +26,6 @@ type Listener struct {
 	remove    func()
 	closed    atomic.Bool
 	acceptors engine.WaitQueue // the loop's
-	fair      *worlds.Fair     // the loop's
 }
 
 // Listen opens a listener at address: "host:port", "host:0" (the system chooses) or ":port" (all interfaces, IPv4 and
@@ -58,7 +57,7 @@ func Listen(ctx context.Context, network, address string, opts ...Option) (*List
 }
 
 func newListener(l *engine.Loop, network string, s poller.Socket, made poller.Options) *Listener {
-	ln := &Listener{loop: l, fair: worlds.FairOf(l), sock: s, network: network, made: made}
+	ln := &Listener{loop: l, sock: s, network: network, made: made}
 	s.SetOwner((*listenerOwner)(ln))
 	ln.remove = l.AddCloser(listenerCloser{ln})
 	return ln
@@ -174,7 +173,7 @@ func (ln *Listener) acceptSocket(ctx context.Context) (poller.Socket, error) {
 
 // tryAccept returns poller.ErrAgain where it would wait.
 func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
-	ln.fair.Step(ctx)
+	worlds.Step(ctx, ln.loop)
 	if ln.closed.Load() {
 		return nil, ln.fail("accept", errClosed)
 	}
@@ -219,7 +218,7 @@ func (ln *Listener) acceptForeign() (*Conn, error) {
 	if err != nil {
 		return nil, ln.fail("accept", err)
 	}
-	return newConnOf(ln.loop, ln.fair, ln.network, s)
+	return newConn(ln.loop, ln.network, s)
 }
 
 // Name returns the name that a listener from [ListenersFromEnvironment] was given; "" for others.

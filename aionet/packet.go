@@ -11,6 +11,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A PacketConn sends and receives datagrams, by UDP or a Unix socket. It is a net.PacketConn, and if it is connected
@@ -121,8 +122,8 @@ func (c *PacketConn) recv(p, oob []byte) (poller.Received, error) {
 				continue
 			}
 		}
-		c.conn.fair.Moved(r.N)
-		c.conn.fair.Step(ctx)
+		c.conn.loop.Moved(r.N)
+		worlds.Step(ctx, c.conn.loop)
 		if err != nil {
 			return poller.Received{}, c.failTo("read", c.RemoteAddr(), c.orClosed(err))
 		}
@@ -151,8 +152,8 @@ func (c *PacketConn) send(p, oob []byte, to poller.Dest) (int, error) {
 				continue
 			}
 		}
-		c.conn.fair.Moved(len(p))
-		c.conn.fair.Step(ctx)
+		c.conn.loop.Moved(len(p))
+		worlds.Step(ctx, c.conn.loop)
 		if err != nil {
 			return 0, c.failTo("write", c.addrOf(to), c.orClosed(err))
 		}

@@ -34,7 +34,6 @@ type trier interface {
 // and under TLS over connections that are not ours. What is not said to be the loop's is for any goroutine.
 type sendQueue struct {
 	loop      *engine.Loop
-	fair      *worlds.Fair // the loop's
 	conn      io.WriteCloser
 	try       trier            // conn, if it is one
 	sending   worlds.Lock      // whose turn it is to write to conn
@@ -62,7 +61,7 @@ type sendQueue struct {
 }
 
 func (q *sendQueue) init(l *engine.Loop, conn io.WriteCloser, low, high int) {
-	q.loop, q.fair, q.conn, q.low, q.high = l, worlds.FairOf(l), conn, low, high
+	q.loop, q.conn, q.low, q.high = l, conn, low, high
 	q.try, _ = conn.(trier)
 	q.soon = q.send
 }
@@ -236,7 +235,7 @@ func (q *sendQueue) run(ctx context.Context) error {
 // sendAll sends until nothing is left, or until that cannot go on.
 func (q *sendQueue) sendAll(ctx context.Context) error {
 	for more := true; more && ctx.Err() == nil; {
-		q.fair.Step(ctx)
+		worlds.Step(ctx, q.loop)
 		var err error
 		if more, err = q.sendInTurn(ctx); err != nil {
 			return err
@@ -309,7 +308,7 @@ func (q *sendQueue) write(p []byte) (n int, err error) {
 		err = io.ErrShortWrite
 	}
 	if q.loop.On() {
-		q.fair.Moved(n)
+		q.loop.Moved(n)
 	}
 	return n, err
 }

@@ -30,7 +30,6 @@ import (
 // is refused: crypto/tls would hold its locks while it waits for the peer.
 type TLSConn struct {
 	loop  *engine.Loop
-	fair  *worlds.Fair // the loop's
 	under net.Conn
 	out   carrier // over under
 	tls   *tls.Conn
@@ -68,10 +67,8 @@ func newTLS(l *engine.Loop, c net.Conn, early []byte, config *tls.Config, side T
 	config = inEnvironment(l, config, side)
 	t := &TLSConn{loop: l, under: c, config: config, side: side}
 	if plain, ok := c.(*Conn); ok {
-		t.fair = plain.fair
 		t.out = newWriteQueue(plain)
 	} else {
-		t.fair = worlds.FairOf(l)
 		r := newRelay(l, c)
 		r.inHandshake = func() bool { return !t.shaken.Load() }
 		t.out = r

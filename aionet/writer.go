@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // sendNow is how much a Writer gathers before it tries to send, within one turn of the loop.
@@ -157,7 +158,7 @@ func (w *Writer) Drain(ctx context.Context) error {
 	}
 	err := q.waitForRoom(ctx)
 	if err == nil {
-		q.fair.Step(q.loop.CurrentContext())
+		worlds.Step(q.loop.CurrentContext(), q.loop)
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
@@ -215,7 +216,7 @@ func (w *Writer) WaitClosed(ctx context.Context) error {
 		return fmt.Errorf("aionet: close %s: %w", nameOf(w.conn), err)
 	}
 	err := w.q.waitClosed(ctx)
-	w.q.fair.Step(w.q.loop.CurrentContext())
+	worlds.Step(w.q.loop.CurrentContext(), w.q.loop)
 	if err == nil || context.Cause(ctx) != nil {
 		return err
 	}
@@ -277,7 +278,7 @@ func (w *Writer) StartTLS(ctx context.Context, r *Reader, config *tls.Config, si
 	if err := w.check(ctx); err != nil {
 		return fmt.Errorf("aionet: start TLS with %s: %w", nameOf(w.conn), err)
 	}
-	defer func() { w.q.fair.Step(w.q.loop.CurrentContext()) }()
+	defer func() { worlds.Step(w.q.loop.CurrentContext(), w.q.loop) }()
 	o := optionsOf(opts)
 	conn, ok := w.conn.(net.Conn)
 	if !ok || r.src != io.Reader(conn) || r.busy {

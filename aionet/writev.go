@@ -22,7 +22,7 @@ func (c *Conn) Writev(parts ...[]byte) (int, error) {
 	}
 	n, err := c.writevAll(ctx, v)
 	c.sending.Release(c.loop)
-	c.fair.Step(ctx)
+	worlds.Step(ctx, c.loop)
 	return n, c.fail("write", err)
 }
 
@@ -34,12 +34,12 @@ func (c *Conn) writevAll(ctx context.Context, v *vector) (done int, err error) {
 		n, err := v.writeTo(c.sock)
 		c.wrote(n)
 		done += n
-		c.fair.Moved(n)
+		c.loop.Moved(n)
 		switch {
 		case err == nil && len(v.parts) == 0:
 			return done, nil
 		case err == nil:
-			c.fair.Step(ctx)
+			worlds.Step(ctx, c.loop)
 		case err == poller.ErrAgain:
 			err = c.waitWrite(ctx)
 		}

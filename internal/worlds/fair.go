@@ -15,29 +15,20 @@ import (
 const (
 	// TurnBytes is how much one turn moves at most, but for what its last call reads.
 	TurnBytes = 128 << 10
-	// OpeningSteps is what opening a socket counts.
+	// OpeningSteps is what opening a socket or a file counts.
 	OpeningSteps = 8
 )
 
-// A Fair counts the steps of the turns of a loop.
-type Fair struct{ loop *engine.Loop }
-
-// FairOf returns that of the running loop.
-func FairOf(l *engine.Loop) *Fair { return engine.Shared(l, func() *Fair { return &Fair{l} }) }
-
-// Step counts a call. ctx is the running task's; nil means that no task runs here, which costs no steps: callbacks and
-// goroutines are not suspended.
-func (f *Fair) Step(ctx context.Context) { f.Steps(ctx, 1) }
+// Step counts a call; the bytes that it has moved go to [engine.Loop.Moved] before. ctx is the running task's; nil means
+// that no task runs here, which costs no steps: callbacks and goroutines are not suspended.
+func Step(ctx context.Context, l *engine.Loop) { Steps(ctx, l, 1) }
 
 // Steps is n times Step, for a call that costs more than others.
-func (f *Fair) Steps(ctx context.Context, n int) {
+func Steps(ctx context.Context, l *engine.Loop, n int) {
 	if ctx == nil {
 		return
 	}
-	if p := f.loop.CurrentParking(); p.Spend(n*engine.SystemCallSteps, 0) {
+	if p := l.CurrentParking(); p.Spend(n*engine.SystemCallSteps, 0) {
 		p.LetOthers() // cancelled meanwhile: the next call says so, this one has its result
 	}
 }
-
-// Moved counts bytes that the call has moved. On the loop only.
-func (f *Fair) Moved(n int) { f.loop.Moved(n) }
