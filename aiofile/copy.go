@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/go-asyncio/asyncio/internal/env"
+	"github.com/go-asyncio/asyncio/internal/scratch"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -81,12 +82,7 @@ func (f *File) ReadFrom(r io.Reader) (int64, error) { return copyThrough(onlyWri
 func (f *File) WriteTo(w io.Writer) (int64, error) { return copyThrough(w, lent{f}) }
 
 func copyThrough(w io.Writer, r io.Reader) (int64, error) {
-	buf := buffers.Get().(*[onLoop]byte)
-	n, err := io.CopyBuffer(w, r, buf[:])
-	if err == nil { // else a thread may still have it, if the loop has ended
-		buffers.Put(buf)
-	}
-	return n, err
+	return scratch.Lend(buffers, func(buf []byte) (int64, error) { return io.CopyBuffer(w, r, buf) })
 }
 
 // These hide what io.Copy would call instead, which would be us again.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 
+	"github.com/go-asyncio/asyncio/internal/scratch"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -148,22 +148,22 @@ func (f *File) unlock() {
 }
 
 // buffers are for reads in threads, and for copies.
-var buffers = sync.Pool{New: func() any { return new([onLoop]byte) }}
+var buffers = scratch.Of(onLoop)
 
 // fill fills p in the thread of c. The coroutine may be gone before the system is done, and p with it: so the system
 // fills a buffer of ours first.
 func fill(c *call, p []byte, read func([]byte) (int, error)) (n int, err error) {
-	buf := buffers.Get().(*[onLoop]byte)
-	defer buffers.Put(buf)
-	for {
-		part := buf[:min(len(p)-n, len(buf))]
-		k, err := read(part)
-		if !c.touch(func() { copy(p[n:], part[:k]) }) {
-			return 0, errStopped
+	return scratch.Lend(buffers, func(buf []byte) (n int, err error) {
+		for {
+			part := buf[:min(len(p)-n, len(buf))]
+			k, err := read(part)
+			if !c.touch(func() { copy(p[n:], part[:k]) }) {
+				return 0, errStopped
+			}
+			n += k
+			if err != nil || k < len(part) || n == len(p) {
+				return n, err
+			}
 		}
-		n += k
-		if err != nil || k < len(part) || n == len(p) {
-			return n, err
-		}
-	}
+	})
 }

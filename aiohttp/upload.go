@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
+	"github.com/go-asyncio/asyncio/internal/scratch"
 )
 
 // An upload is a task that sends a request's body while the response is waited
@@ -26,7 +26,7 @@ type upload struct {
 
 const copyBufferBytes = 32 << 10
 
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferBytes]byte) }}
+var copyBuffers = scratch.Of(copyBufferBytes)
 
 // sendBody begins to send the body.
 func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
@@ -52,16 +52,12 @@ func (c *conn) sendBody(req *http.Request, trace *httptrace.ClientTrace) {
 var errBodyPanicked = errors.New("the request's body panicked")
 
 func (c *conn) writeBody(req *http.Request) (sent, err error) {
-	buf := copyBuffers.Get().(*[copyBufferBytes]byte)
-	if n := bodyLength(req); n != unknownLength {
-		sent, err = writeSized(c.nc, req.Body, n, buf[:])
-	} else {
-		sent, err = writeChunked(c.nc, req, buf[:])
-	}
-	if err == nil { // else a Read that was left, in a thread, may still fill it
-		copyBuffers.Put(buf)
-	}
-	return sent, err
+	return scratch.Lend(copyBuffers, func(buf []byte) (sent, err error) {
+		if n := bodyLength(req); n != unknownLength {
+			return writeSized(c.nc, req.Body, n, buf)
+		}
+		return writeChunked(c.nc, req, buf)
+	})
 }
 
 // sentBody acts on the end of the sending, unless the exchange is over.

@@ -12,11 +12,12 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/scratch"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // copyBuffers are shared by all connections: one that has nothing to copy holds none.
-var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+var copyBuffers = scratch.Of(64 << 10)
 
 // fileAtOnce is how much of a file is sent between two looks at whether to go on.
 const fileAtOnce = 256 << 10
@@ -37,20 +38,10 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 			return sent, err
 		}
 		if ctx := c.loop.CurrentContext(); ctx != nil {
-			return c.readFromInThread(ctx, r)
+			r = inThread{ctx, r}
 		}
 	}
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buf)
-	return io.CopyBuffer(onlyWriter{c}, r, buf[:])
-}
-
-func (c *Conn) readFromInThread(ctx context.Context, r io.Reader) (int64, error) {
-	in := &inThread{ctx: ctx, r: r}
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	n, err := io.CopyBuffer(onlyWriter{c}, in, buf[:])
-	in.giveBack(buf)
-	return n, err
+	return scratch.Lend(copyBuffers, func(buf []byte) (int64, error) { return io.CopyBuffer(onlyWriter{c}, r, buf) })
 }
 
 // A lender is a file that knows its position itself, an aiofile.File: it lends the system's file for as long as fn runs.
@@ -95,28 +86,18 @@ func took(r io.Reader, n int64) {
 
 type onlyWriter struct{ io.Writer }
 
-// inThread reads a file where the disk does not keep the loop waiting.
+// inThread reads a file where the disk does not keep the loop waiting. Only if the loop ends, a thread may still read into
+// what Read was given.
 type inThread struct {
-	ctx  context.Context
-	r    io.Reader
-	left bool // a thread may still read into the buffer: the loop has ended before it
+	ctx context.Context
+	r   io.Reader
 }
 
-// giveBack returns a buffer that was read into, unless a thread may still use it. It is not deferred: who is unwound by the
-// end of the loop does not know that either.
-func (t *inThread) giveBack(buf *[64 << 10]byte) {
-	if !t.left {
-		copyBuffers.Put(buf)
-	}
-}
-
-func (t *inThread) Read(p []byte) (int, error) {
-	t.left = true
-	n, err, failed := finishInThread(t.ctx, func() (int, error) { return t.r.Read(p) }) // the thread must be done with p
+func (t inThread) Read(p []byte) (int, error) {
+	n, err, failed := finishInThread(t.ctx, func() (int, error) { return t.r.Read(p) })
 	if failed != nil {
 		return 0, failed
 	}
-	t.left = false
 	return n, err
 }
 
@@ -237,28 +218,31 @@ func (c *Conn) WriteTo(w io.Writer) (done int64, err error) {
 }
 
 // writeSome hands on what one read gives.
-func (c *Conn) writeSome(w io.Writer) (int, error) {
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buf)
-	var n int
-	var err error
-	if ctx := c.loop.CurrentContext(); ctx == nil {
-		n, err = c.readForeign(buf[:])
-	} else {
-		worlds.Step(ctx, c.loop)
-		if n, err = c.tryRead(ctx, buf[:]); err != nil && err != poller.ErrAgain {
-			err = c.fail("read", err)
+func (c *Conn) writeSome(w io.Writer) (written int, err error) {
+	var ended error // of the read, which leaves nobody with the buffer
+	written, err = scratch.Lend(copyBuffers, func(buf []byte) (n int, err error) {
+		if n, ended = c.readSome(buf); n == 0 {
+			return 0, nil
 		}
+		k, err := w.Write(buf[:n])
+		if err == nil && k < n {
+			err = io.ErrShortWrite
+		}
+		return k, err
+	})
+	return written, cmp.Or(err, ended)
+}
+
+// readSome is a Read that returns poller.ErrAgain where it would wait, unless it may block.
+func (c *Conn) readSome(p []byte) (int, error) {
+	ctx := c.loop.CurrentContext()
+	if ctx == nil {
+		return c.readForeign(p)
 	}
-	if n == 0 {
-		return 0, err
+	worlds.Step(ctx, c.loop)
+	n, err := c.tryRead(ctx, p)
+	if err != poller.ErrAgain {
+		err = c.fail("read", err)
 	}
-	written, werr := w.Write(buf[:n])
-	if werr == nil && written < n {
-		werr = io.ErrShortWrite
-	}
-	if werr != nil {
-		return written, werr
-	}
-	return written, err
+	return n, err
 }

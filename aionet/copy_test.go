@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -122,5 +123,75 @@ func TestWriteTo_onAGoroutine_copiesToTheEnd(t *testing.T) {
 	var got bytes.Buffer
 	if _, err := server.(*aionet.Conn).WriteTo(&got); err != nil || got.String() != "hello" {
 		t.Fatalf("%q, %v", got.String(), err)
+	}
+}
+
+// held is a file that is read and written in threads; each call lasts until it is let go.
+type held struct {
+	io.Seeker
+	ctx  context.Context // of who calls; nil: it is in a thread already
+	has  chan []byte     // what a thread reads into or writes from
+	goOn chan struct{}
+}
+
+func (h *held) Read(p []byte) (int, error) {
+	return h.use(p, func() int { return copy(p, "late") })
+}
+
+func (h *held) Write(p []byte) (int, error) {
+	return h.use(p, func() int { return len(p) })
+}
+
+func (h *held) use(p []byte, fn func() int) (int, error) {
+	call := func() (int, error) {
+		h.has <- p
+		<-h.goOn
+		return fn(), nil
+	}
+	if h.ctx == nil {
+		return call()
+	}
+	return asyncio.ToThread(h.ctx, call)
+}
+
+// Neither the end of the loop nor a cancelled ToThread waits for the thread. A buffer that one still uses is nobody else's
+// until then.
+func TestCopies_leftWhileAThreadUsesTheBuffer_doNotLendItAgain(t *testing.T) {
+	for name, copies := range map[string]func(t *testing.T, ctx context.Context, h *held) error{
+		"SendFile": func(t *testing.T, ctx context.Context, h *held) error {
+			tr, _ := attach(t, ctx, "tcp", &recorder{})
+			return second(tr.SendFile(ctx, h, 0, 100))
+		},
+		"ReadFrom": func(t *testing.T, ctx context.Context, h *held) error {
+			h.ctx = ctx
+			a, _ := pipe(t, ctx, "tcp")
+			return second(a.ReadFrom(h))
+		},
+		"WriteTo": func(t *testing.T, ctx context.Context, h *held) error {
+			h.ctx = ctx
+			a, b := pipe(t, ctx, "tcp")
+			_, err := b.Write([]byte("data"))
+			must(t, err)
+			return second(a.WriteTo(h))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // with one processor a buffer is used again at once
+			goOn := make(chan struct{})
+			defer close(goOn)
+			var used [2][]byte
+			for i := range used {
+				h := &held{bytes.NewReader(nil), nil, make(chan []byte, 1), goOn}
+				run(t, func(ctx context.Context) error {
+					asyncio.Go(ctx, func(ctx context.Context) error { return copies(t, ctx, h) })
+					p, _, err := asyncio.Recv(ctx, h.has)
+					used[i] = p
+					return err
+				})
+			}
+			if &used[0][0] == &used[1][0] {
+				t.Error("two threads use one buffer")
+			}
+		})
 	}
 }

@@ -283,7 +283,7 @@ func (q *sendQueue) sendPart(cancelled func() error) bool {
 	n, err := q.write(part)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.inWrite = false; q.moved {
+	if q.inWrite = false; q.moved && err == nil { // else the Write that failed may still have it
 		shareLarge(from)
 	}
 	if err != nil && (cancelled() != nil || q.resumable && errors.Is(err, errDeadline)) {
@@ -334,11 +334,11 @@ func (q *sendQueue) guarded(fn func() error) (err error) {
 // sentLocked notes that n bytes were written, and how that ended.
 func (q *sendQueue) sentLocked(n int, err error) {
 	q.head += n
-	if q.head >= len(q.data) {
-		q.emptyLocked()
-	}
 	if err != nil && err != poller.ErrAgain {
 		q.failLocked(err)
+	}
+	if q.head >= len(q.data) {
+		q.emptyLocked()
 	}
 	if q.lenLocked() <= q.low {
 		q.full = false

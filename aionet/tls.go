@@ -13,6 +13,7 @@ import (
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/scratch"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
@@ -222,13 +223,13 @@ func (t *TLSConn) Writev(parts ...[]byte) (int, error) {
 	if sizeOf(parts) > recordMost {
 		return t.writeParts(parts...)
 	}
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buf)
-	joined := buf[:0]
-	for _, p := range parts {
-		joined = append(joined, p...)
-	}
-	return t.writeParts(joined)
+	return scratch.Lend(copyBuffers, func(buf []byte) (int, error) {
+		joined := buf[:0]
+		for _, p := range parts {
+			joined = append(joined, p...)
+		}
+		return t.writeParts(joined)
+	})
 }
 
 // recordMost is how much a record of TLS holds.

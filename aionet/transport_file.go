@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/poller"
+	"github.com/go-asyncio/asyncio/internal/scratch"
 )
 
 // A SendFileOption changes how Transport.SendFile works.
@@ -127,11 +128,7 @@ func (s *sendFile) native(ctx context.Context, sock poller.Socket, f poller.File
 
 // copy reads the file in threads, and sends each part before it reads the next one. The end may come with the last part.
 func (s *sendFile) copy(ctx context.Context, n int64) (sent int64, err error) {
-	in := &inThread{ctx: ctx, r: s.f}
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	sent, err = s.copyBy(ctx, in, buf[:], n)
-	in.giveBack(buf)
-	return sent, err
+	return scratch.Lend(copyBuffers, func(buf []byte) (int64, error) { return s.copyBy(ctx, inThread{ctx, s.f}, buf, n) })
 }
 
 func (s *sendFile) copyBy(ctx context.Context, in io.Reader, buf []byte, n int64) (sent int64, err error) {

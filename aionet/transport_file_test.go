@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/go-asyncio/asyncio"
@@ -214,42 +213,4 @@ func TestTransport_Abort_stopsSendFile(t *testing.T) {
 		must(t, r.wait(ctx, "lost"))
 		r.want(t, "made lost")
 	})
-}
-
-// heldFile is a file whose Read lasts until it is let go.
-type heldFile struct {
-	io.Seeker
-	reads chan []byte // into what is read
-	goOn  chan struct{}
-}
-
-func (f *heldFile) Read(p []byte) (int, error) {
-	f.reads <- p
-	<-f.goOn
-	return copy(p, "late"), nil
-}
-
-// The end of the loop does not wait for threads. A buffer into which one still reads is nobody else's until then.
-func TestTransport_SendFile_loopEndsWhileAThreadReads_theBufferIsNotUsedAgain(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // with one processor a buffer is used again at once
-	var held [2]*heldFile
-	for i := range held {
-		held[i] = &heldFile{bytes.NewReader(nil), make(chan []byte, 1), make(chan struct{})}
-	}
-	var into [2][]byte
-	for i, f := range held {
-		run(t, func(ctx context.Context) error {
-			tr, _ := attach(t, ctx, "tcp", &recorder{})
-			asyncio.Go(ctx, func(ctx context.Context) error { return second(tr.SendFile(ctx, f, 0, 100)) })
-			p, _, err := asyncio.Recv(ctx, f.reads)
-			into[i] = p
-			return err
-		})
-	}
-	if &into[0][0] == &into[1][0] {
-		t.Error("two threads read into one buffer")
-	}
-	for _, f := range held {
-		close(f.goOn)
-	}
 }
