@@ -34,8 +34,8 @@ type PacketConn struct {
 	to   poller.Dest // where Write sends to, if that is not the socket's peer
 }
 
-// Truncated is the flag, of those that [PacketConn.ReadMsg] returns, of a datagram that was cut off.
-const Truncated = poller.MsgTrunc
+// It does not compile unless both are the same.
+const _ = uint(Truncated-poller.MsgTrunc) + uint(poller.MsgTrunc-Truncated)
 
 // newPacketConn takes s over, and closes it on error.
 func newPacketConn(l *engine.Loop, s poller.PacketSocket) (*PacketConn, error) {

@@ -8,9 +8,6 @@ import (
 	"syscall"
 )
 
-// MsgTrunc is the flag of a datagram that was cut off.
-const MsgTrunc = 0x20
-
 // setPacket leaves broadcasting as package net has it, which is on.
 func setPacket(_ syscall.RawConn, reuse, _ bool) error {
 	if reuse {

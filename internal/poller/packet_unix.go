@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MsgTrunc is the flag of a datagram that was cut off.
-const MsgTrunc = unix.MSG_TRUNC
-
 // fdPacket is a datagram socket of a poller that reports readiness.
 type fdPacket struct {
 	*fdSocket
