@@ -1,6 +1,7 @@
 package aionet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -132,10 +133,7 @@ func (s *Server) say(kind noteKind, n int, about string, err error) {
 		s.report(message, err)
 		return
 	}
-	log := s.notes.logger
-	if log == nil {
-		log = slog.Default()
-	}
+	log := cmp.Or(s.notes.logger, s.loop.Log())
 	defer func() { // a broken slog.Handler must not end the loop
 		if v := recover(); v != nil {
 			s.report(fmt.Sprintf("logging panicked: %v; it was to say: %s: %s", v, form.message, about), err)
@@ -173,8 +171,9 @@ func (c *Conn) endedByPeer(err error) bool {
 func sameAddr(a, b net.Addr) bool { return a == b || addrString(a) == addrString(b) }
 
 // WithPeerLog sets where a server says what its peers do and a program need not mind: that they ended a connection early,
-// failed to shake hands (both at level Info), or met one of its limits (Warn). Each kind is said once at first, and then once a minute with a count. Without
-// the option it goes to slog.Default(); slog.DiscardHandler makes a logger that drops it.
+// failed to shake hands (both at level Info), or met one of its limits (Warn). Each kind is said once at first, and then
+// once a minute with a count. Without the option it goes to the loop's log ([asyncio.WithLogger]); slog.DiscardHandler
+// makes a logger that drops it.
 func WithPeerLog(log *slog.Logger) ServeOption {
 	if log == nil {
 		panic("aionet: WithPeerLog: nil logger")

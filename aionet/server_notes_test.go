@@ -131,6 +131,21 @@ func TestServer_peersEndTheirConnections_saysSoOnceAMinuteWithACount(t *testing.
 	}
 }
 
+func TestServer_withoutAPeerLog_usesTheLoops(t *testing.T) {
+	log := &recording{Handler: slog.DiscardHandler}
+	err := asyncio.Run(t.Context(), func(ctx context.Context) error {
+		s, addr := started(t, ctx, "tcp", readOnce)
+		visits(t, ctx, s, addr, 1, func(c *aionet.Conn) {
+			_, err := c.Read(make([]byte, 1))
+			must(t, err)
+		})
+		return s.Shutdown(ctx)
+	}, asyncio.WithLogger(slog.New(log)))
+	if want := []string{"INFO aionet: a peer ended its connection early 1"}; err != nil || !slices.Equal(log.lines, want) {
+		t.Errorf("%v; the loop's log has %q, want %q", err, log.lines, want)
+	}
+}
+
 func TestServer_handshakesFail_saysSoOnceAMinuteWithACount(t *testing.T) {
 	serve := map[string]func(ctx context.Context, to aionet.ServeOption) *aionet.Server{
 		"handlers": func(ctx context.Context, to aionet.ServeOption) *aionet.Server {

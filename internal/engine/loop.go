@@ -242,7 +242,8 @@ func (l *Loop) Poller() poller.Poller { return l.poller }
 // Closing reports whether the loop ends: waits fail then.
 func (l *Loop) Closing() bool { return l.closing }
 
-func (l *Loop) log() *slog.Logger {
+// Log returns where the loop logs.
+func (l *Loop) Log() *slog.Logger {
 	if l.Logger != nil {
 		return l.Logger
 	}

@@ -84,7 +84,7 @@ func (l *Loop) say(r *report) {
 		r.writeTo(os.Stderr)
 		return
 	}
-	l.log().LogAttrs(context.Background(), r.level, "asyncio: "+r.sentence(), r.attributes()...)
+	l.Log().LogAttrs(context.Background(), r.level, "asyncio: "+r.sentence(), r.attributes()...)
 }
 
 func (r *report) sentence() string {
