@@ -537,6 +537,26 @@ func TestCycle_ofASelect_isFoundIfNoCaseCanEndIt(t *testing.T) {
 	}
 }
 
+// Who holds the lock looks for a cycle only if somebody wants it.
+func TestCycle_ofASelectOfALock_andAWaitOfItsHolder_isFound(t *testing.T) {
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		var lock asyncio.Lock
+		var a *asyncio.Task[asyncio.None]
+		asyncio.Go(ctx, func(ctx context.Context) error {
+			return lock.Do(ctx, func() error {
+				asyncio.Yield(ctx)
+				_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, a)
+				return err
+			})
+		}, asyncio.Name("b"))
+		a = asyncio.Go(ctx, func(ctx context.Context) error {
+			_, err := asyncio.Select(ctx, lock.Acquiring())
+			return err
+		}, asyncio.Name("a"))
+	}, fifo)
+	wantLikely(t, reports, []string{released("a")}, "a waits for a Lock held by b", "b waits for all of a")
+}
+
 func TestCycle_reported_thoseWhoComeToItLaterAreNot(t *testing.T) {
 	var a, b asyncio.Lock
 	reports := cyclesAmong(t, func(ctx context.Context, g group) {

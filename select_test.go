@@ -416,6 +416,24 @@ func TestSelect_aQueueThatIsShutDown_isThatCasesError(t *testing.T) {
 	})
 }
 
+func TestSelect_roomInAQueueThatIsShutDownBeforeItRuns_isNotUsed(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		q := asyncio.NewQueue[int](1)
+		q.TryPut(1)
+		put := q.Putting(2)
+		task := selecting(ctx, &asyncio.Event{}, put)
+		letWait(t, ctx)
+		q.TryGet()
+		q.Shutdown(false)
+		chosen, err := task.Await(ctx)
+		wantChosen(t, "Select", chosen, err, put, asyncio.ErrQueueShutDown)
+		if q.Len() != 0 {
+			t.Errorf("%v has taken an item", q)
+		}
+		return nil
+	})
+}
+
 func TestSelect_aNilCase_isDisabled(t *testing.T) {
 	var event *asyncio.Event
 	var future *asyncio.Future[int]
