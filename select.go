@@ -20,7 +20,7 @@ import (
 //     of your own.
 //
 // A case that is nil is disabled: it is never chosen. So is one that is a nil
-// pointer, and a nil channel's.
+// pointer, or of a nil channel.
 type Case interface{ selecting() engine.Case }
 
 // enabled returns the case c, none if c is nil: what users call a case may be a nil

@@ -12,7 +12,12 @@ type QueueGet[T any] struct {
 // then. It can be used again and again.
 func (q *queue[T]) Getting() *QueueGet[T] { return &QueueGet[T]{queue: q} }
 
-func (c *QueueGet[T]) selecting() engine.Case { return enabled((*getCase[T])(c)) }
+func (c *QueueGet[T]) selecting() engine.Case {
+	if c == nil || c.queue == nil {
+		return nil
+	}
+	return (*getCase[T])(c)
+}
 
 type getCase[T any] QueueGet[T]
 
@@ -50,7 +55,12 @@ type QueuePut[T any] struct {
 // again, with another Value if you like.
 func (q *queue[T]) Putting(v T) *QueuePut[T] { return &QueuePut[T]{Value: v, queue: q} }
 
-func (c *QueuePut[T]) selecting() engine.Case { return enabled((*putCase[T])(c)) }
+func (c *QueuePut[T]) selecting() engine.Case {
+	if c == nil || c.queue == nil {
+		return nil
+	}
+	return (*putCase[T])(c)
+}
 
 type putCase[T any] QueuePut[T]
 

@@ -447,7 +447,7 @@ func TestSelect_aNilCase_isDisabled(t *testing.T) {
 	var bounded *asyncio.BoundedSemaphore
 	var ch chan int
 	none := []asyncio.Case{nil, event, future, task, get, put, receive, send, asyncio.Receiving(ch), asyncio.Sending(ch, 1),
-		lock.Acquiring(), semaphore.Acquiring(), bounded.Acquiring()}
+		&asyncio.QueueGet[int]{}, &asyncio.QueuePut[int]{}, lock.Acquiring(), semaphore.Acquiring(), bounded.Acquiring()}
 	run(t, func(ctx context.Context) error {
 		if chosen, err := asyncio.TrySelect(ctx, none...); chosen != nil || err != nil {
 			t.Errorf("TrySelect chose %v, %v", chosen, err)
