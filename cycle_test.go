@@ -544,16 +544,16 @@ func TestCycle_ofASelectOfALock_andAWaitOfItsHolder_isFound(t *testing.T) {
 		var a *asyncio.Task[asyncio.None]
 		asyncio.Go(ctx, func(ctx context.Context) error {
 			return lock.Do(ctx, func() error {
-				asyncio.Yield(ctx)
+				letWait(t, ctx)
 				_, _, err := asyncio.Wait(ctx, asyncio.AllCompleted, a)
 				return err
 			})
-		}, asyncio.Name("b"))
+		}, asyncio.Name("b"), asyncio.EagerStart(true))
 		a = asyncio.Go(ctx, func(ctx context.Context) error {
 			_, err := asyncio.Select(ctx, lock.Acquiring())
 			return err
 		}, asyncio.Name("a"))
-	}, fifo)
+	})
 	wantLikely(t, reports, []string{released("a")}, "a waits for a Lock held by b", "b waits for all of a")
 }
 
