@@ -74,7 +74,9 @@ func (q *WaitQueue) WaitN(ctx context.Context, p *Parking, n int, what Waitable)
 }
 
 // Wake lets up to n tasks go on, in the order of their waiting, and returns how
-// many it were. They run in the next turn.
+// many it were. They run in the next turn. Who hands something out goes by that
+// number and not by Empty: a task in line may have got something else in this
+// moment, or its context may have ended, and the loop has not heard of it yet.
 //
 // It panics on a goroutine that is not the loop's, if a task waits.
 func (q *WaitQueue) Wake(n int) int {
