@@ -34,8 +34,8 @@
 // when it goes on. docs/01-model.md has the table of what counts how much.
 //
 // So assume that a call with a ctx may let others run, although it has nothing to
-// wait for. What never does: TryAcquire, TryPut and TryGet, Release, Set, Notify,
-// CreateTask, and all else that is given no context and returns no error of a wait.
+// wait for. What never does: TryAcquire, TryPut, TryGet and TrySelect, Release, Set,
+// Notify, CreateTask, and all else that is given no context and returns no error of a wait.
 //
 // # Contexts are scopes
 //
@@ -70,6 +70,10 @@
 // they block. A task must not wait while a library above it on the stack holds a
 // sync.Mutex that another task may want. runtime.LockOSThread must not be held
 // across a wait; the Go runtime ends the program then.
+//
+// A loser of [Race] may have succeeded, too, and its result is dropped: what takes
+// something (an item, a permit) is waited for with [Select], which takes from one
+// only.
 //
 // Everything belongs to its loop and is used there, on its coroutines and
 // callbacks; other goroutines come in by [RunThreadsafe] and

@@ -16,14 +16,15 @@ import (
 // they have ended. If none succeeds it returns their errors, joined. It is
 // [StaggeredRace] without a delay, for when the result is all that matters.
 //
+// A loser may have succeeded, too, in the same turn or because it does not look at
+// its context, or have done half of its work: its result is dropped. So do not race
+// calls that take something, such as two Queue.Get: an item, a permit or a
+// connection would be lost. [Select] makes exactly one of several calls.
+//
 // If ctx is cancelled, so are the tasks, and Race returns the cause when they
 // have ended, unless one of them succeeded nevertheless. With a result or a
 // cancellation to return, the errors of the tasks are dropped, but for panics:
 // those are reported through the exception handler.
-//
-// A function that loses may have succeeded in the same turn, or have done half of
-// its work: its result is dropped. So do not race calls that take something, such
-// as two Queue.Get: [Select] makes exactly one of them.
 //
 //go:noinline
 func Race[T any](ctx context.Context, fns ...Coroutine[T]) (T, error) {

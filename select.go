@@ -21,6 +21,9 @@ import (
 //
 // A case that is nil is disabled: it is never chosen. So is one that is a nil
 // pointer, or of a nil channel.
+//
+// No cases are a [Condition], as its wait does not end when it is notified, a
+// [Limiter] and a [Barrier]; nor is a function, but the task that runs it is one.
 type Case interface{ selecting() engine.Case }
 
 // enabled returns the case c, none if c is nil: what users call a case may be a nil
@@ -67,8 +70,10 @@ func (c otherCase) selecting() engine.Case { return c.Case }
 // wait returns the cause. Without a case that is not nil, Select waits until ctx
 // ends.
 //
-// It costs some 20 ns if a call can be made at once, and some 200 ns if not, with
-// 0 allocations; to wait for Go channels costs a goroutine as with [Recv].
+// It takes one step of the turn (see the package's documentation). It costs some 20
+// ns if a call can be made at once, and if not some 30 ns more than a wait for one
+// thing, with 0 allocations. To wait for Go channels costs a goroutine, one for all
+// of them: 1 to 3 µs, and 2 to 4 µs if they are several.
 func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 	p, err := engine.Step(ctx)
 	if err != nil {
