@@ -49,7 +49,7 @@ func TestSelect_aConnectionThatIsReadable_takesNothing(t *testing.T) {
 	})
 }
 
-// Another coroutine that reads may be quicker: then the wait goes on.
+// Another coroutine that reads may be quicker (here it came first): then the wait goes on.
 func TestSelect_aConnectionThatSomebodyElseHasRead_waitsOn(t *testing.T) {
 	onEach(t, func(t *testing.T, network string) {
 		run(t, func(ctx context.Context) error {
@@ -76,6 +76,6 @@ func TestSelect_aConnectionThatSomebodyElseHasRead_waitsOn(t *testing.T) {
 				t.Errorf("Select gave %v, %v", chosen, err)
 			}
 			return nil
-		})
+		}, fifo)
 	})
 }
