@@ -206,3 +206,44 @@ func ExampleTimer() {
 	}, asyncio.WithVirtualClock())
 	// Output: silence
 }
+
+// The work takes longer than the second between two ticks: the next one comes at
+// once, and then they are on time again.
+func ExampleTicker() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		start := asyncio.Now(ctx)
+		for now, err := range asyncio.NewTicker(ctx, time.Second).All(ctx) {
+			if err != nil {
+				return err
+			}
+			fmt.Println("tick after", now.Sub(start))
+			switch now.Sub(start) {
+			case 2 * time.Second:
+				asyncio.Sleep(ctx, 1500*time.Millisecond)
+			case 5 * time.Second:
+				return nil
+			}
+		}
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// tick after 1s
+	// tick after 2s
+	// tick after 3.5s
+	// tick after 4s
+	// tick after 5s
+}
+
+func ExampleEvery() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		return asyncio.Timeout(ctx, time.Hour, func(ctx context.Context) error {
+			return asyncio.Every(ctx, 25*time.Minute, func(ctx context.Context) error {
+				fmt.Println("still alive after", asyncio.RunningLoop(ctx).Time())
+				return nil
+			})
+		})
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// still alive after 25m0s
+	// still alive after 50m0s
+}

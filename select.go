@@ -10,8 +10,8 @@ import (
 //
 //   - [Queue.Getting] and [Queue.Putting], of each kind of queue, are calls of Get
 //     and Put.
-//   - An [Event], a [Future] (which [After] makes, too) and a [Task] are cases
-//     themselves: of Event.Wait and of Await.
+//   - An [Event], a [Ticker], a [Future] (which [After] makes, too) and a [Task] are
+//     cases themselves: of Wait and of Await.
 //   - [Lock.Acquiring], [Semaphore.Acquiring] and [BoundedSemaphore.Acquiring] are
 //     calls of Acquire.
 //   - [Sleeping] is a call of [Sleep]: a limit for the others.

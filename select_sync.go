@@ -2,9 +2,9 @@ package asyncio
 
 import "github.com/go-asyncio/asyncio/internal/engine"
 
-// This file has the cases of [Select] that are pointers to an Event, Lock or
-// Semaphore by another name: so they need no memory, and the same case is equal to
-// itself each time.
+// This file has the cases of [Select] that are pointers to an Event, Lock,
+// Semaphore or Ticker by another name: so they need no memory, and the same case is
+// equal to itself each time.
 
 func (e *Event) selecting() engine.Case { return enabled((*eventCase)(e)) }
 
@@ -84,3 +84,23 @@ func (c *semaphoreCase) Woken(p *engine.Parking) (bool, error) {
 	}
 	return true, nil
 }
+
+func (t *Ticker) selecting() engine.Case { return enabled((*tickerCase)(t)) }
+
+type tickerCase Ticker
+
+func (c *tickerCase) Try(p *engine.Parking) (bool, error) {
+	if err := (*Ticker)(c).bind(p.Loop()); err != nil {
+		return true, err
+	}
+	return (*Ticker)(c).try()
+}
+
+func (c *tickerCase) Enter(s *engine.Selection) {
+	(*Ticker)(c).arm()
+	s.Line(&c.queue, (*waitTicker)(c))
+	s.TellLeft(c)
+}
+
+func (c *tickerCase) Left()                               { (*Ticker)(c).left() }
+func (c *tickerCase) Woken(*engine.Parking) (bool, error) { return true, nil }

@@ -37,6 +37,7 @@ type Selection struct {
 	outside  int           // how many can be served from outside only
 	helper   *helper       // waits for the channels
 	few      [4]branch     // the first of branches
+	leavers  []Leaver      // to be told when the wait is over
 	next     *Selection    // of those that the loop keeps for reuse
 }
 
@@ -47,6 +48,10 @@ type branch struct {
 	index  int32 // of the case
 	shared bool  // who is served there takes nothing
 }
+
+// A Leaver is told when a task that has entered it is not in its lines any more,
+// whatever has ended the wait.
+type Leaver interface{ Left() }
 
 // Select begins a wait for several things.
 func (p *Parking) Select() *Selection {
@@ -80,6 +85,9 @@ func (s *Selection) SharedLine(q *WaitQueue, what Waitable) {
 // Outside says that the branch that was added last is served from outside the
 // loop.
 func (s *Selection) Outside() { s.outside++ }
+
+// TellLeft says whom to tell when the wait is over.
+func (s *Selection) TellLeft(l Leaver) { s.leavers = append(s.leavers, l) }
 
 // Alarm adds a branch that is served when d has passed.
 func (s *Selection) Alarm(d time.Duration) {
@@ -194,11 +202,15 @@ func (s *Selection) outcome(err error) (int, error) {
 	return int(s.branches[s.served].index), err
 }
 
-// recycle keeps the Selection for the next one to use.
+// recycle ends the wait, and keeps the Selection for the next one to use.
 func (s *Selection) recycle() {
 	l := s.p.Loop()
+	for _, who := range s.leavers {
+		who.Left()
+	}
 	clear(s.branches)
-	*s = Selection{branches: s.branches[:0], next: l.selections}
+	clear(s.leavers)
+	*s = Selection{branches: s.branches[:0], leavers: s.leavers[:0], next: l.selections}
 	l.selections = s
 }
 
