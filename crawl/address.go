@@ -1,7 +1,9 @@
 package crawl
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
@@ -27,6 +29,49 @@ func parseStart(raw string) (*whatwg.Url, error) {
 		return nil, fmt.Errorf("crawl: %q: only http and https are crawled", raw)
 	}
 	return u, nil
+}
+
+// A page may hold any address, as long as it likes. refLimitBytes is that of one
+// that may be fetched, with each byte written as an escape. Longer credentials
+// than credentialsLimitBytes are left out before an address is read, since the
+// parser takes time for them that grows with their square: 20,000 times @ took a
+// second.
+const (
+	refLimitBytes         = 3 * urlLimitBytes
+	credentialsLimitBytes = 256
+)
+
+var errTooLong = errors.New("the address is too long")
+
+// resolve reads an address in a page or an answer, which may be relative to base.
+func resolve(base *whatwg.Url, ref string) (*whatwg.Url, error) {
+	if len(ref) > refLimitBytes {
+		return nil, errTooLong
+	}
+	if len(ref) > credentialsLimitBytes && strings.Contains(ref, "@") {
+		ref = withoutCredentials(base, ref)
+	}
+	return base.Parse(ref)
+}
+
+var (
+	credentials = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*:)?([/\\]*)[^/\\?#]*@`)
+	notRead     = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+)
+
+// withoutCredentials leaves an empty name in the place of user name and password,
+// so that where there is no host none is found.
+func withoutCredentials(base *whatwg.Url, ref string) string {
+	ref = strings.TrimLeftFunc(notRead.Replace(ref), func(r rune) bool { return r <= ' ' })
+	m := credentials.FindStringSubmatch(ref)
+	if m == nil {
+		return ref
+	}
+	scheme, slashes := m[1], m[2]
+	if (scheme == "" || strings.EqualFold(scheme, base.Protocol())) && len(slashes) < 2 {
+		return ref // a path
+	}
+	return scheme + slashes + "@" + ref[len(m[0]):]
 }
 
 // isWeb reports whether an address can be fetched at all. Longer names do not

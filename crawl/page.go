@@ -46,7 +46,7 @@ func parseHTML(body []byte, base *whatwg.Url, agent string) document {
 	}
 	s.run()
 	if s.base != "" {
-		if u, err := base.Parse(s.base); err == nil {
+		if u, err := resolve(base, s.base); err == nil {
 			base = u
 		}
 	}
@@ -151,7 +151,7 @@ func (s *scanner) resolve(base *whatwg.Url) []link {
 	links := s.found[:0]
 	index := make(map[string]int, len(s.found))
 	for _, l := range s.found {
-		u, err := base.Parse(l.url)
+		u, err := resolve(base, l.url)
 		if err != nil || !isWeb(u) {
 			continue
 		}

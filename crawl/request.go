@@ -41,7 +41,7 @@ func (a answer) redirect(address string) (string, bool) {
 	if err != nil || a.header.Get("Location") == "" {
 		return "", false
 	}
-	u, err := base.Parse(a.header.Get("Location"))
+	u, err := resolve(base, a.header.Get("Location"))
 	if err != nil || !isWeb(u) {
 		return "", false
 	}

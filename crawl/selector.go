@@ -65,7 +65,7 @@ var baseSelector = cascadia.MustCompile("base[href]")
 func documentBase(root *html.Node, base *whatwg.Url) *whatwg.Url {
 	if node := cascadia.Query(root, baseSelector); node != nil {
 		href, _ := attribute(node, "href")
-		if u, err := base.Parse(strings.TrimSpace(href)); err == nil {
+		if u, err := resolve(base, strings.TrimSpace(href)); err == nil {
 			return u
 		}
 	}
@@ -80,7 +80,7 @@ func (s selector) value(node *html.Node, base *whatwg.Url) (string, bool) {
 	}
 	value, ok := attribute(node, s.attribute)
 	if ok && (s.attribute == "href" || s.attribute == "src") {
-		if u, err := base.Parse(value); err == nil {
+		if u, err := resolve(base, value); err == nil {
 			value = u.Href(false)
 		}
 	}
