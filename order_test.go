@@ -3,6 +3,7 @@ package asyncio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -206,6 +207,40 @@ func TestCleanUp_thatTimesOutInAScopeThatHasEnded_hasFailed(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Only the scope's own cause, or the standard library's word for it, says no more
+// than that the scope has ended.
+func TestCleanUp_awaitsATaskThatWasCancelled_hasFailed(t *testing.T) {
+	for _, c := range []struct {
+		result    func(own, others error) error
+		cancelled bool
+	}{
+		{func(own, others error) error { return fmt.Errorf("save: %w", others) }, false},
+		{func(own, others error) error { return fmt.Errorf("%w, and save: %w", own, others) }, false},
+		{func(own, others error) error { return fmt.Errorf("read: %w", own) }, true},
+		{func(own, others error) error { return fmt.Errorf("read: %w", context.DeadlineExceeded) }, true},
+	} {
+		run(t, func(ctx context.Context) error {
+			var task *asyncio.Task[asyncio.None]
+			asyncio.Timeout(ctx, time.Second, func(ctx context.Context) error {
+				task = asyncio.Go(ctx, func(ctx context.Context) error {
+					own := asyncio.Sleep(ctx, asyncio.Forever) // the work, which the scope's end ends
+					return asyncio.Shield(ctx, func(ctx context.Context) error {
+						saver := asyncio.Go(ctx, func(ctx context.Context) error { return asyncio.Sleep(ctx, time.Hour) })
+						saver.Cancel()
+						_, err := saver.Await(ctx)
+						return c.result(own, err)
+					})
+				})
+				return asyncio.Sleep(ctx, time.Hour)
+			})
+			if _, err := task.Await(ctx); task.Cancelled() != c.cancelled {
+				t.Errorf("a task that returns %q at its timeout is cancelled: %v", err, task.Cancelled())
+			}
+			return nil
+		})
+	}
 }
 
 func TestStart_cancelled_childHasSaidReadyAndFails_theErrorIsStarts(t *testing.T) {

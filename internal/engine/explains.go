@@ -8,8 +8,9 @@ import (
 // Explains reports whether err says that s was cancelled, and nothing else. It
 // compares by identity: err is the cause of s itself, or the standard library's
 // word for it, perhaps with text around it ([fmt.Errorf] with one %w), or
-// several of these joined. A clean-up's own timeout, another task's
-// cancellation and a panic are errors like any other.
+// several of these joined; or a bare context.Canceled, which says nothing else. A
+// clean-up's own timeout, another task's cancellation (unless in the same word)
+// and a panic are errors like any other.
 func (s *Scope) Explains(err error) bool {
 	cause := s.Cause()
 	if cause == nil {
@@ -22,7 +23,7 @@ func (s *Scope) Explains(err error) bool {
 
 func explained(err, cause, word error) bool {
 	for e := err; e != nil; {
-		if e == context.Canceled || same(e, cause) || e == word {
+		if same(e, cause) || e == word {
 			return true
 		}
 		if Errors.IsPanic(e) {
