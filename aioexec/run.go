@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+
+	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Run starts the process and waits for its end; see [Cmd.Wait] on the error. If ctx ends, the process is cancelled,
@@ -19,7 +21,7 @@ func (c *Cmd) Run(ctx context.Context) error {
 // has the beginning and the end of what it wrote there.
 func (c *Cmd) Output(ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
-		return nil, c.fail("output of", errors.New("the field Stdout is set already"))
+		return nil, engine.AtOnce(c.fail("output of", errors.New("the field Stdout is set already")))
 	}
 	var out bytes.Buffer
 	c.Stdout = &out
@@ -35,7 +37,7 @@ func (c *Cmd) Output(ctx context.Context) ([]byte, error) {
 // order in which it writes.
 func (c *Cmd) CombinedOutput(ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil || c.Stderr != nil {
-		return nil, c.fail("output of", errors.New("the field Stdout or Stderr is set already"))
+		return nil, engine.AtOnce(c.fail("output of", errors.New("the field Stdout or Stderr is set already")))
 	}
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
@@ -49,7 +51,7 @@ func (c *Cmd) CombinedOutput(ctx context.Context) ([]byte, error) {
 func (c *Cmd) Communicate(ctx context.Context, input []byte) (stdout, stderr []byte, err error) {
 	if input != nil {
 		if c.Stdin != nil {
-			return nil, nil, c.fail("communicate with", errors.New("the field Stdin is set already"))
+			return nil, nil, engine.AtOnce(c.fail("communicate with", errors.New("the field Stdin is set already")))
 		}
 		c.Stdin = bytes.NewReader(input)
 	}

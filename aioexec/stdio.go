@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/pipe"
 	"github.com/go-asyncio/asyncio/internal/worlds"
 )
@@ -180,9 +181,9 @@ func (c *Cmd) outputPipe(ctx context.Context, what string, field *io.Writer) (*a
 func (c *Cmd) userPipe(ctx context.Context, what string, set, reads bool) (theirs io.ReadWriteCloser, ours *aiofile.Pipe, err error) {
 	switch {
 	case set:
-		err = errors.New("the field is set already")
+		err = engine.AtOnce(errors.New("the field is set already"))
 	case c.inner != nil:
-		err = ErrStarted
+		err = engine.AtOnce(ErrStarted)
 	default:
 		theirs, ours, err = c.pipe(ctx, reads)
 	}

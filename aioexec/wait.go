@@ -18,7 +18,7 @@ import (
 // If ctx ends first, Wait returns its cause, and the process goes on. It may be called again, and by several tasks.
 func (c *Cmd) Wait(ctx context.Context) error {
 	if c.reaper == nil {
-		return c.fail("wait for", ErrNotStarted)
+		return engine.AtOnce(c.fail("wait for", ErrNotStarted))
 	}
 	c.waitedFor()
 	if _, err := c.reaper.Await(ctx); err != nil {

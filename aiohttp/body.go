@@ -37,6 +37,7 @@ const (
 // Read returns what has come, or suspends the coroutine until something has. It
 // fails when the request's context has ended, or the block around the call.
 func (b *body) Read(p []byte) (n int, err error) {
+	b.step(0)
 	if !b.state.CompareAndSwap(bodyOpen, bodyReading) {
 		return 0, b.refuse()
 	}
@@ -47,6 +48,15 @@ func (b *body) Read(p []byte) (n int, err error) {
 		return n, nil
 	}
 	return n, b.end(err)
+}
+
+// step counts a read, and bytes that did not come from the connection, in the turn
+// of the coroutine that reads: what has come, or has ended, is read without waiting.
+func (b *body) step(bytes int) {
+	if l := b.c.pool.loop; l.CurrentContext() != nil {
+		l.Moved(bytes)
+		l.CurrentParking().Step()
+	}
 }
 
 // refuse says why a body is not to be read.
@@ -203,6 +213,7 @@ var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
 func (g *gunzipper) Read(p []byte) (int, error) {
 	if g.err != nil {
+		g.body.step(0)
 		return 0, g.err
 	}
 	if g.zr == nil {
@@ -213,6 +224,7 @@ func (g *gunzipper) Read(p []byte) (int, error) {
 		g.zr = zr
 	}
 	n, err := g.zr.Read(p)
+	g.body.step(n)
 	if err != nil {
 		gzipReaders.Put(g.zr)
 		g.zr = nil

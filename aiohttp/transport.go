@@ -95,7 +95,7 @@ func (t *Transport) RoundTrip(req *http.Request) (resp *http.Response, err error
 	p, g, err := t.prepare(req)
 	if err != nil {
 		closeBody(req)
-		return nil, err
+		return nil, engine.AtOnce(err)
 	}
 	started := false
 	block := p.loop.CurrentContext()

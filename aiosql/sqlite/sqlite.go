@@ -30,6 +30,7 @@ import (
 	"sync/atomic"
 
 	"github.com/go-asyncio/asyncio/aiosql"
+	"github.com/go-asyncio/asyncio/internal/engine"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -45,7 +46,7 @@ import (
 func Open(ctx context.Context, path string, opts ...aiosql.Option) (*aiosql.DB, error) {
 	name, locking, err := dataSource(path)
 	if err != nil {
-		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
+		return nil, engine.AtOnce(fmt.Errorf("sqlite: %s: %w", path, err))
 	}
 	opts = append([]aiosql.Option{aiosql.WithLocking(locking)}, opts...)
 	var db *aiosql.DB
