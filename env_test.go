@@ -150,13 +150,14 @@ func second[T any](_ T, err error) error { return err }
 
 // bells are signals that a test sends itself.
 type bells struct {
-	told map[os.Signal][]func()
+	told    map[os.Signal][]func()
+	ignored bool // since before the program's start
 }
 
 func (b *bells) in() asyncio.Option {
 	b.told = map[os.Signal][]func(){}
 	return in(func(e *env.Env) {
-		e.Signals.Ignored = func(os.Signal) bool { return false }
+		e.Signals.Ignored = func(os.Signal) bool { return b.ignored }
 		e.Signals.Notify = func(sig os.Signal, fn func()) (stop func()) {
 			at := len(b.told[sig])
 			b.told[sig] = append(b.told[sig], fn)
@@ -211,4 +212,24 @@ func TestEnvironment_sendsCtrlC_onceToRun(t *testing.T) {
 	if !errors.Is(err, asyncio.ErrInterrupted) || again != 0 {
 		t.Errorf("Run returned %v; a second Ctrl-C was heard by %d, and should end the program", err, again)
 	}
+}
+
+// As a shell starts a program in the background, or nohup does.
+func TestEnvironment_hasIgnoredCtrlCFromTheStart_itIsLeftAlone(t *testing.T) {
+	b := bells{ignored: true}
+	wantErr(t, "Run", asyncio.Run(t.Context(), func(ctx context.Context) error {
+		if b.ring(os.Interrupt) != 0 {
+			t.Error("Run hears the signal")
+		}
+		return asyncio.Sleep(ctx, time.Millisecond)
+	}, b.in()), nil)
+
+	loop := clockLoop(t, b.in())
+	loop.CallSoon(func() {
+		if b.ring(os.Interrupt) != 0 {
+			t.Error("RunForever hears the signal")
+		}
+		loop.Stop()
+	})
+	wantErr(t, "RunForever", loop.RunForever(t.Context()), nil)
 }

@@ -239,6 +239,36 @@ func TestRunForever_itsContextEnds_returnsTheCause(t *testing.T) {
 	wantErr(t, "cancelled", loop.RunForever(ctx), context.Canceled)
 }
 
+// A loop that is closed ends as Run does: also a run that was stopped, or whose context
+// has ended, leaves nobody without clean-up.
+func TestRunForever_ended_closeAwaitsTheCleanUpOfItsTasks(t *testing.T) {
+	stopped := func(loop *asyncio.Loop) error {
+		loop.CallLater(time.Second, loop.Stop)
+		return loop.RunForever(t.Context())
+	}
+	cancelled := func(loop *asyncio.Loop) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		loop.CallLater(time.Second, cancel)
+		if err := loop.RunForever(ctx); err != context.Canceled {
+			return fmt.Errorf("RunForever: %w", err)
+		}
+		return nil
+	}
+	for name, end := range map[string]func(*asyncio.Loop) error{"stopped": stopped, "context ended": cancelled} {
+		loop := clockLoop(t)
+		var cleanUp error = errors.New("it did not run")
+		loop.CallSoon(func() {
+			asyncio.Go(loop.Context(), func(ctx context.Context) error {
+				defer func() { cleanUp = asyncio.Shield(ctx, sleepFor(time.Minute)) }()
+				return asyncio.Sleep(ctx, time.Hour)
+			})
+		})
+		wantErr(t, name, end(loop), nil)
+		wantErr(t, name+", Close", loop.Close(), nil)
+		wantErr(t, name+", the clean-up", cleanUp, nil)
+	}
+}
+
 func init() {
 	children["interrupted for ever"] = func() {
 		loop, _ := asyncio.NewLoop()
