@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
 )
@@ -21,6 +22,11 @@ var ErrBrokenBarrier = errors.New("asyncio: the barrier is broken")
 // have left. Who comes meanwhile waits for the next round, which can be complete
 // only then: so no two rounds mix. It is resetting if it was reset while it was
 // draining, and broken after [Barrier.Abort].
+//
+// In the first round nobody knows which tasks will come. After a round the same
+// ones are expected again, until another task comes or one of them ends. If one
+// that is expected waits for one that has come, a likely deadlock is reported; see
+// [DeadlockError]. With more than 64 parties none is.
 type Barrier struct {
 	home    engine.Home
 	parties int
@@ -29,7 +35,11 @@ type Barrier struct {
 	arrived int              // how many they are, and the cancelled ones not yet told apart
 	leaving int              // of the complete round, how many were woken and have not run
 	index   int              // of the next one of them
+	team    []engine.TaskRef // those who were let through in the last round, each when it left
 }
+
+// teamMost is for how many parties the barrier notes who they are.
+const teamMost = 64
 
 type barrierState uint8
 
@@ -50,7 +60,11 @@ func NewBarrier(parties int) *Barrier {
 	if parties < 1 {
 		panic(fmt.Sprintf("asyncio: NewBarrier: %d parties; there must be at least 1", parties))
 	}
-	return &Barrier{parties: parties}
+	b := &Barrier{parties: parties}
+	if parties <= teamMost {
+		b.team = make([]engine.TaskRef, 0, parties)
+	}
+	return b
 }
 
 // Wait waits until the round is complete. Each of its parties is given another
@@ -72,13 +86,17 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 	if engine.CauseOf(ctx) == nil && !p.Loop().Closing() {
 		if b.arrived++; b.complete(b.parties - 1) {
 			b.open(b.parties - 1)
+			b.expect(p)
 			return b.parties - 1, nil
+		}
+		if len(b.team) > 0 {
+			p.BehindAll()
 		}
 	}
 	if err := p.Wait(ctx, &b.queue, (*waitBarrier)(b)); err != nil {
 		return -1, err
 	}
-	return b.leave()
+	return b.leave(p)
 }
 
 // complete reports whether the round can end if at least that many wait. It
@@ -96,6 +114,7 @@ func (b *Barrier) complete(waiting int) bool {
 // open ends the round: the first n in line go on.
 func (b *Barrier) open(n int) {
 	b.arrived -= b.parties
+	b.team = b.team[:0]
 	if n == 0 {
 		return
 	}
@@ -105,10 +124,12 @@ func (b *Barrier) open(n int) {
 
 // leave is for each of those that open has woken. The last one begins the next
 // round, which may be complete.
-func (b *Barrier) leave() (index int, err error) {
+func (b *Barrier) leave(p *engine.Parking) (index int, err error) {
 	index = b.index
 	b.index++
-	if b.state != draining {
+	if b.state == draining {
+		b.expect(p)
+	} else {
 		index, err = -1, ErrBrokenBarrier
 	}
 	if b.leaving--; b.leaving == 0 && b.state != broken {
@@ -118,6 +139,46 @@ func (b *Barrier) leave() (index int, err error) {
 		}
 	}
 	return index, err
+}
+
+// expect notes that the running task is one of the round, and so is expected in the
+// next one.
+func (b *Barrier) expect(p *engine.Parking) {
+	if b.parties <= teamMost {
+		b.team = append(b.team, p.Ref())
+		p.Task().Wanted()
+	}
+}
+
+// missing yields the tasks that have still to come, if they are known.
+func (b *Barrier) missing(yield func(*engine.Task) bool) {
+	if !b.known() {
+		return
+	}
+	for _, r := range b.team {
+		if t := r.Task(); !t.WaitsFor((*waitBarrier)(b)) && !yield(t) {
+			return
+		}
+	}
+}
+
+// known reports whether it is to be expected that the tasks of the last round make
+// the next one: all have left, none has ended, and no other task waits.
+func (b *Barrier) known() bool {
+	if len(b.team) < b.parties {
+		return false
+	}
+	come := 0
+	for _, r := range b.team {
+		t := r.Task()
+		if t == nil {
+			return false
+		}
+		if t.WaitsFor((*waitBarrier)(b)) {
+			come++
+		}
+	}
+	return come == b.queue.Len()
 }
 
 // Reset gives [ErrBrokenBarrier] to those who wait for the round to be complete,
@@ -145,6 +206,7 @@ func (b *Barrier) Abort() {
 // fail gives the error to everybody in line.
 func (b *Barrier) fail() {
 	b.arrived = 0
+	b.team = b.team[:0]
 	b.queue.Fail(ErrBrokenBarrier)
 }
 
@@ -165,5 +227,23 @@ func (b *Barrier) String() string {
 // waitBarrier is a Barrier as what a task waits for.
 type waitBarrier Barrier
 
-// WaitName names the barrier in reports.
-func (b *waitBarrier) WaitName() string { return fmt.Sprintf("a Barrier of %d", b.parties) }
+// WaitName names the barrier in reports, and those who have still to come as far as
+// they are known.
+func (b *waitBarrier) WaitName() string {
+	name := fmt.Sprintf("a Barrier of %d", b.parties)
+	var missing []string
+	for t := range (*Barrier)(b).missing {
+		missing = append(missing, t.Name())
+	}
+	if len(missing) == 0 {
+		return name
+	}
+	return name + ", still without " + strings.Join(missing, ", ")
+}
+
+// WokenBy yields those who have still to come, all of whom it takes, if they are
+// known.
+func (b *waitBarrier) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	(*Barrier)(b).missing(yield)
+	return engine.Wakers{Unless: "another task comes to the Barrier"}
+}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -416,6 +418,30 @@ func TestBarrier_deadlock_namesIt(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "main waits for a Barrier of 2") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// partyWithResult lets two tasks meet at the barrier, and returns the result of one.
+func partyWithResult(ctx context.Context, b *asyncio.Barrier) (weak.Pointer[[1000]int], error) {
+	other := asyncio.CreateTask(ctx, b.Wait)
+	result, err := asyncio.CreateTask(ctx, func(ctx context.Context) (*[1000]int, error) {
+		_, err := b.Wait(ctx)
+		return new([1000]int), err
+	}).Await(ctx)
+	_, otherErr := other.Await(ctx)
+	return weak.Make(result), errors.Join(err, otherErr)
+}
+
+func TestBarrier_knowsItsParties_butDoesNotKeepWhatTheyReturned(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		b := asyncio.NewBarrier(2)
+		result, err := partyWithResult(ctx, b)
+		runtime.GC()
+		if result.Value() != nil {
+			t.Error("the result of a task that has passed is still in memory")
+		}
+		runtime.KeepAlive(b)
+		return err
+	})
 }
 
 func TestBarrier_allocatesNothing(t *testing.T) {

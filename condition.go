@@ -31,6 +31,10 @@ var ErrNotLocked = errors.New("asyncio: the running task does not hold the condi
 // the lock, and runs when it has the lock, not before. Waiting and notifying
 // allocate nothing. A Condition belongs to one loop. The zero Condition is ready
 // to use, with a lock of its own.
+//
+// While a task holds the lock no other task can notify. If that task awaits one that
+// waits to be notified, or wants a lock of it, a likely deadlock is reported; see
+// [DeadlockError]. While the lock is open nobody knows which task will notify.
 type Condition struct {
 	home  engine.Home
 	queue engine.WaitQueue // those who have not been notified
@@ -82,13 +86,14 @@ func (c *Condition) Wait(ctx context.Context) error {
 		return ErrNotLocked
 	}
 	if engine.CauseOf(ctx) != nil || p.Loop().Closing() {
-		return p.Wait(ctx, nil, waitCondition)
+		return p.Wait(ctx, nil, (*waitCondition)(c))
 	}
 	if engine.Foreign(ctx) {
 		return c.waitForeign(ctx, p)
 	}
 	k.handOn()
-	if err := p.Wait(ctx, &c.queue, waitCondition); err != nil {
+	p.BehindAny((*waitCondition)(c), false)
+	if err := p.Wait(ctx, &c.queue, (*waitCondition)(c)); err != nil {
 		k.retake(p)
 		return err
 	}
@@ -199,4 +204,21 @@ func (c *Condition) String() string {
 	return "a Condition (" + state + c.queue.Waiting()
 }
 
-var waitCondition engine.Waitable = engine.Named("a Condition to be notified")
+// waitCondition is a Condition as what a task waits for.
+type waitCondition Condition
+
+// WaitName names the condition in reports, and who holds its lock.
+func (c *waitCondition) WaitName() string {
+	if t := (*Condition)(c).mutex().owner; t != nil {
+		return "a Condition to be notified, whose lock is held by " + t.Name()
+	}
+	return "a Condition to be notified"
+}
+
+// WokenBy yields the holder of the lock: no other task can notify meanwhile.
+func (c *waitCondition) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
+	if t := (*Condition)(c).mutex().owner; t != nil {
+		yield(t)
+	}
+	return engine.Wakers{Unless: "a task that does not hold the Condition's lock releases it"}
+}

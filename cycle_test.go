@@ -3,6 +3,7 @@ package asyncio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -330,6 +331,194 @@ func TestCycle_aNotifiedWaiterWantsTheLockOfWhoAwaitsIt_isReported(t *testing.T)
 		}, asyncio.Name("notifier"))
 	})
 	wantLikely(t, reports, []string{released("waiter")}, "notifier waits for waiter", "waiter waits for a Lock held by notifier")
+}
+
+func TestCycle_whoHoldsAConditionsLockWaitsForItsWaiter_isReported(t *testing.T) {
+	const unless = "waiter goes on if a task that does not hold the Condition's lock releases it"
+	const notified = "waiter waits for a Condition to be notified, whose lock is held by owner"
+	t.Run("by Await", func(t *testing.T) {
+		var c asyncio.Condition
+		reports := cyclesAmong(t, func(ctx context.Context, g group) {
+			waiter := g.Go(func(ctx context.Context) error {
+				return c.Do(ctx, func() error { return c.Wait(ctx) })
+			}, asyncio.Name("waiter"))
+			g.Go(func(ctx context.Context) error {
+				asyncio.Sleep(ctx, time.Millisecond)
+				return c.Do(ctx, func() error { _, err := waiter.Await(ctx); return err })
+			}, asyncio.Name("owner"))
+		})
+		wantLikely(t, reports, []string{unless}, "owner waits for waiter", notified)
+	})
+	t.Run("by a Lock", func(t *testing.T) {
+		var l asyncio.Lock
+		var c asyncio.Condition
+		reports := cyclesAmong(t, func(ctx context.Context, g group) {
+			g.Go(func(ctx context.Context) error {
+				return l.Do(ctx, func() error {
+					return c.Do(ctx, func() error { return errors.Join(c.Wait(ctx), c.Wait(ctx)) })
+				})
+			}, asyncio.Name("waiter"))
+			g.Go(func(ctx context.Context) error {
+				asyncio.Sleep(ctx, time.Millisecond)
+				if err := c.Do(ctx, c.NotifyAll); err != nil {
+					return err
+				}
+				asyncio.Sleep(ctx, time.Millisecond)
+				return c.Do(ctx, func() error { return l.Acquire(ctx) })
+			}, asyncio.Name("owner"))
+		})
+		wantLikely(t, reports, []string{unless, released("owner")}, "owner waits for a Lock held by waiter", notified)
+	})
+}
+
+// Any task may notify.
+func TestCycle_ofTasksOneOfWhichWaitsForAConditionThatIsOpen_isNotInvented(t *testing.T) {
+	var l asyncio.Lock
+	var c asyncio.Condition
+	wantNone(t, cyclesAmong(t, func(ctx context.Context, g group) {
+		g.Go(func(ctx context.Context) error {
+			return l.Do(ctx, func() error { return c.Do(ctx, func() error { return c.Wait(ctx) }) })
+		})
+		g.Go(lockBoth(new(asyncio.Lock), &l))
+	}))
+}
+
+func wantNone(t *testing.T, reports []asyncio.ExceptionInfo) {
+	t.Helper()
+	if len(reports) > 0 {
+		t.Errorf("a cycle is invented: %v", reports)
+	}
+}
+
+// pass goes through the barriers, one after the other.
+func pass(ctx context.Context, barriers ...*asyncio.Barrier) error {
+	for _, b := range barriers {
+		if _, err := b.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func comes(name string) string { return name + " goes on if another task comes to the Barrier" }
+
+func TestCycle_aPartyWaitsForOneThatWaitsAtTheBarrier_isReportedFromTheSecondRoundOn(t *testing.T) {
+	for _, rounds := range []int{0, 1} {
+		t.Run(fmt.Sprint("rounds before: ", rounds), func(t *testing.T) {
+			var l asyncio.Lock
+			b := asyncio.NewBarrier(3)
+			before := slices.Repeat([]*asyncio.Barrier{b}, rounds)
+			reports := cyclesAmong(t, func(ctx context.Context, g group) {
+				for _, name := range []string{"left", "right"} {
+					g.Go(func(ctx context.Context) error {
+						if err := pass(ctx, before...); err != nil {
+							return err
+						}
+						return l.Do(ctx, func() error { return pass(ctx, b) })
+					}, asyncio.Name(name))
+				}
+				g.Go(func(ctx context.Context) error { return pass(ctx, append(before, b)...) }, asyncio.Name("third"))
+			})
+			if rounds == 0 {
+				wantNone(t, reports)
+				return
+			}
+			var d *asyncio.DeadlockError
+			if len(reports) != 1 || !errors.As(reports[0].Err, &d) || len(d.Tasks) != 2 {
+				t.Fatalf("reports %v, want one on two tasks", reports)
+			}
+			wantText(t, reports[0].Message, "likely deadlock")
+			inside, outside := "left", "right"
+			if strings.HasPrefix(d.Tasks[0], "right waits for a Barrier") || strings.HasPrefix(d.Tasks[1], "right waits for a Barrier") {
+				inside, outside = outside, inside
+			}
+			wantLikely(t, reports, []string{comes(inside), released(outside)},
+				inside+" waits for a Barrier of 3, still without "+outside, outside+" waits for a Lock held by "+inside)
+		})
+	}
+}
+
+func TestCycle_ofTwoBarriersInDifferentOrder_isReportedFromTheSecondRoundOn(t *testing.T) {
+	one, two := asyncio.NewBarrier(2), asyncio.NewBarrier(2)
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		g.Go(func(ctx context.Context) error { return pass(ctx, one, two, one, two) }, asyncio.Name("a"))
+		g.Go(func(ctx context.Context) error { return pass(ctx, one, two, two, one) }, asyncio.Name("b"))
+	})
+	wantLikely(t, reports, []string{comes("a"), comes("b")},
+		"a waits for a Barrier of 2, still without b", "b waits for a Barrier of 2, still without a")
+}
+
+func TestCycle_whoIsMissingAtABarrierAwaitsWhoWaitsThere_isReported(t *testing.T) {
+	b := asyncio.NewBarrier(2)
+	reports := cyclesAmong(t, func(ctx context.Context, g group) {
+		first := g.Go(func(ctx context.Context) error { return pass(ctx, b, b) }, asyncio.Name("first"))
+		g.Go(func(ctx context.Context) error {
+			if err := pass(ctx, b); err != nil {
+				return err
+			}
+			return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+				g.Go(func(ctx context.Context) error { _, err := first.Await(ctx); return err }, asyncio.Name("child"))
+				return asyncio.Sleep(ctx, time.Millisecond)
+			})
+		}, asyncio.Name("second"))
+	})
+	wantLikely(t, reports, []string{comes("first")}, "first waits for a Barrier of 2, still without second",
+		"second waits for the 1 tasks of its group", "child waits for first")
+}
+
+// In each of them one task waits at the barrier and has the lock for which another
+// one waits, but it is not known whether that one is to come.
+func TestCycle_atABarrierWhoseMissingPartiesAreNotKnown_isNotInvented(t *testing.T) {
+	type member func(ctx context.Context, l *asyncio.Lock, b *asyncio.Barrier) error
+	after := func(ctx context.Context, d time.Duration, b *asyncio.Barrier, do func() error) error {
+		if err := pass(ctx, b); err != nil {
+			return err
+		}
+		asyncio.Sleep(ctx, d)
+		return do()
+	}
+	holder := func(ctx context.Context, l *asyncio.Lock, b *asyncio.Barrier) error {
+		return after(ctx, 0, b, func() error {
+			return l.Do(ctx, func() error { asyncio.Sleep(ctx, 2*time.Millisecond); return pass(ctx, b) })
+		})
+	}
+	wants := func(ctx context.Context, l *asyncio.Lock, b *asyncio.Barrier) error {
+		return after(ctx, time.Millisecond, b, func() error { return l.Acquire(ctx) })
+	}
+	slow := func(ctx context.Context, l *asyncio.Lock, b *asyncio.Barrier) error {
+		return after(ctx, 0, b, func() error { return tick(ctx, time.Second) })
+	}
+	for name, c := range map[string]struct {
+		parties int
+		members []member
+	}{
+		"the one who is missing goes on": {2, []member{holder, slow, func(ctx context.Context, l *asyncio.Lock, _ *asyncio.Barrier) error {
+			asyncio.Sleep(ctx, time.Millisecond)
+			return l.Acquire(ctx)
+		}}},
+		"a party has ended": {3, []member{holder, wants, func(ctx context.Context, _ *asyncio.Lock, b *asyncio.Barrier) error {
+			return pass(ctx, b)
+		}}},
+		"another task has come": {3, []member{holder, wants, slow, func(ctx context.Context, _ *asyncio.Lock, b *asyncio.Barrier) error {
+			asyncio.Sleep(ctx, time.Millisecond)
+			return pass(ctx, b)
+		}}},
+		"it was reset": {2, []member{holder, wants, func(ctx context.Context, _ *asyncio.Lock, b *asyncio.Barrier) error {
+			asyncio.Sleep(ctx, time.Millisecond)
+			b.Reset()
+			return nil
+		}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l asyncio.Lock
+			b := asyncio.NewBarrier(c.parties)
+			wantNone(t, cyclesAmong(t, func(ctx context.Context, g group) {
+				for _, m := range c.members {
+					g.Go(func(ctx context.Context) error { return m(ctx, &l, b) })
+				}
+			}))
+		})
+	}
 }
 
 // permits is a semaphore of either kind.

@@ -97,9 +97,10 @@ func (e *PanicError) Unwrap() error {
 // [Run] ends with one when no task is ready, no timer is set, and nothing that
 // comes from outside (I/O, threads, signals) is under way. While other tasks of
 // the program live, the exception handler is given one for tasks that wait for
-// one another: they await one another, or one holds a lock or permit for which
-// the next one waits. If something that is not under way could still wake one of
-// them, the deadlock is a likely one, and Unless says what that is.
+// one another: each waits for the next one to end, to release a lock or a permit,
+// to notify a condition whose lock it holds, or to come to a barrier. If something
+// that is not under way could still wake one of them, the deadlock is a likely one,
+// and Unless says what that is.
 type DeadlockError struct {
 	Tasks  []string // each task, what it waits for, who holds that, and where
 	Unless []string // what could still wake one of them; empty if nothing can

@@ -37,6 +37,7 @@ func (t *Task) WokenBy(yield func(*Task) bool) Wakers {
 // cycles is what a loop knows of tasks that may wait for one another.
 type cycles struct {
 	suspects []suspect
+	fresh    []*Parking    // those suspects of which it is not known yet since when they wait
 	due      time.Duration // when to look at them, on the loop's clock; valid if there are any
 
 	found []*Task // what wakers returns
@@ -49,8 +50,12 @@ type cycles struct {
 // A suspect is a task that may be in a cycle, once it waits.
 type suspect struct {
 	*Parking
-	since time.Duration
+	since time.Duration // the first look at the clock since then; or unnoted
 }
+
+// unnoted is there until the loop looks at the clock. That a task does so whenever
+// it begins to wait would cost as much as the rest of the wait.
+const unnoted = -1
 
 // suspectFor is how long a task is suspected before the loop looks.
 const suspectFor = 25 * time.Millisecond
@@ -186,18 +191,30 @@ func (p *Parking) wanted() bool {
 // suspect notes that p may be in a cycle once it waits.
 func (p *Parking) suspect() {
 	l := p.Loop()
-	c, now := &l.cycles, l.Time()
-	switch {
-	case p.listed < 0:
-		c.suspects[-p.listed-1].since = now
+	if l.closing {
 		return
-	case l.closing:
-		return
-	case len(c.suspects) == 0:
+	}
+	c := &l.cycles
+	if p.listed == 0 {
+		c.suspects = append(c.suspects, suspect{p, 0})
+		p.listed = -int32(len(c.suspects))
+	}
+	if s := &c.suspects[-p.listed-1]; s.since != unnoted {
+		s.since = unnoted
+		c.fresh = append(c.fresh, p)
+	}
+}
+
+// noteFresh notes since when the suspects wait that have begun since the last look.
+func (c *cycles) noteFresh(now time.Duration) {
+	if len(c.fresh) == len(c.suspects) {
 		c.due = max(c.due, now+suspectFor)
 	}
-	c.suspects = append(c.suspects, suspect{p, now})
-	p.listed = -int32(len(c.suspects))
+	for _, p := range c.fresh {
+		c.suspects[-p.listed-1].since = now
+	}
+	clear(c.fresh)
+	c.fresh = c.fresh[:0]
 }
 
 // wakers returns what p waits for, nil if p does not wait for tasks.
@@ -237,6 +254,7 @@ func (c *cycles) before(when time.Duration) time.Duration {
 func (l *Loop) lookAtSuspects() {
 	c := &l.cycles
 	now := l.Time()
+	c.noteFresh(now)
 	if now < c.due || l.VirtualClock && l.ready.n > 0 {
 		return
 	}
