@@ -149,3 +149,59 @@ func ExampleGather4() {
 	}, asyncio.WithVirtualClock())
 	// Output: page /a 1 2 3
 }
+
+// At most two of the tasks run at once; the others wait for their start.
+func ExampleTaskGroup_SetLimit() {
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			g.SetLimit(2)
+			for n := range 4 {
+				g.Go(func(ctx context.Context) error {
+					err := asyncio.Sleep(ctx, time.Second)
+					fmt.Println(n, "is done after", asyncio.RunningLoop(ctx).Time())
+					return err
+				})
+			}
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	fmt.Println(err)
+	// Output:
+	// 0 is done after 1s
+	// 1 is done after 1s
+	// 2 is done after 2s
+	// 3 is done after 2s
+	// <nil>
+}
+
+// Each page may have links to more; pages come as they are loaded, and one that
+// fails does not stop the others.
+func ExampleTaskSet() {
+	links := map[string][]string{"/": {"/a", "/b"}, "/a": {"/c"}}
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		load := func(path string, takes time.Duration) asyncio.Coroutine[string] {
+			return func(ctx context.Context) (string, error) {
+				if path == "/b" {
+					return path, errors.New("404 Not Found")
+				}
+				return path, asyncio.Sleep(ctx, takes)
+			}
+		}
+		var pages asyncio.TaskSet[string]
+		pages.Go(load("/", time.Second))
+		for path, err := range pages.All(ctx) {
+			fmt.Println(path, err)
+			for _, link := range links[path] {
+				pages.Go(load(link, time.Second))
+			}
+		}
+		return nil
+	}, asyncio.WithVirtualClock())
+	fmt.Println(err)
+	// Output:
+	// / <nil>
+	// /b 404 Not Found
+	// /a <nil>
+	// /c <nil>
+	// <nil>
+}

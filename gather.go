@@ -2,11 +2,8 @@ package asyncio
 
 import (
 	"context"
-	"fmt"
-	"iter"
 
 	"github.com/go-asyncio/asyncio/internal/callerpc"
-	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
 // Gather runs the functions as tasks beside one another and returns their
@@ -66,42 +63,4 @@ func gather[T any](ctx context.Context, g *TaskGroup, fns []Coroutine[T], origin
 		return nil
 	})
 	return tasks, err
-}
-
-// Map runs fn for each value of seq, at most limit at once, and returns the
-// results in order. seq is read only as fast as there is room. The first error
-// cancels the rest and is returned when that has ended, as in [Gather].
-//
-//go:noinline
-func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]B, error) {
-	if limit < 1 {
-		return nil, engine.AtOnce(fmt.Errorf("asyncio: Map: the limit is %d; it must be at least 1", limit))
-	}
-	origin := callerpc.Get()
-	var tasks []*Task[B]
-	room := NewSemaphore(limit)
-	err := Group(ctx, func(ctx context.Context, g *TaskGroup) error {
-		for a := range seq {
-			err := room.Acquire(ctx)
-			if err == nil {
-				err = engine.CauseOf(ctx) // the room may be that of a task which has failed
-			}
-			if err != nil {
-				return err
-			}
-			tasks = append(tasks, spawn(g, func(ctx context.Context) (B, error) {
-				defer room.Release()
-				return fn(ctx, a)
-			}, origin))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	values := make([]B, len(tasks))
-	for i, t := range tasks {
-		values[i] = t.value
-	}
-	return values, nil
 }

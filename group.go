@@ -13,7 +13,8 @@ import (
 // trio's nursery). Make one with [Group].
 type TaskGroup struct {
 	scope    engine.Scope
-	running  int
+	running  int         // tasks that have not ended, also those that wait for their start
+	limit    *groupLimit // nil: there is none
 	joined   engine.WaitQueue
 	errs     []error
 	cut      bool // a task was cancelled before it had its result
@@ -136,7 +137,8 @@ func (g *waitGroup) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
 	return engine.Wakers{}
 }
 
-// Go starts fn as a task of the group. See [Spawn].
+// Go starts fn as a task of the group, when [TaskGroup.SetLimit] allows. See
+// [Spawn].
 //
 //go:noinline
 func (g *TaskGroup) Go(fn func(ctx context.Context) error, opts ...TaskOption) *Task[None] {
@@ -166,9 +168,10 @@ type child[T any] struct {
 	group *TaskGroup
 }
 
-// Spawn starts fn as a task of g, with a result. Any task of the loop may do
-// so as long as the group has not ended; Spawn panics after that. In a group
-// that has been cancelled, fn starts with a cancelled context.
+// Spawn starts fn as a task of g, with a result, when [TaskGroup.SetLimit]
+// allows. It does not wait for that. Any task of the loop may do so as long as the
+// group has not ended; Spawn panics after that. In a group that has been
+// cancelled, fn starts with a cancelled context.
 //
 //go:noinline
 func Spawn[T any](g *TaskGroup, fn Coroutine[T], opts ...TaskOption) *Task[T] {
@@ -194,7 +197,12 @@ func (t *child[T]) start(b engine.Body, g *TaskGroup, call string, opts []TaskOp
 	t.group = g
 	t.task.Disown()
 	g.running++ // before it begins, which may be its end if it is eager
-	t.task.Begin(l, g.scope.Ctx(), b, spec, origin)
+	if g.limit == nil || g.limit.admit() {
+		t.task.Begin(l, g.scope.Ctx(), b, spec, origin)
+	} else {
+		t.task.Prepare(l, g.scope.Ctx(), b, spec, origin)
+		g.limit.line.push(&t.task)
+	}
 }
 
 func (t *child[T]) Awaiters() []*engine.WaitQueue { return []*engine.WaitQueue{&t.group.joined} }
@@ -216,7 +224,11 @@ func (t *child[T]) Ended() {
 
 // gone notes that a task has ended.
 func (g *TaskGroup) gone() {
-	if g.running--; g.running == 0 {
+	g.running--
+	if g.limit != nil {
+		g.limit.left()
+	}
+	if g.running == 0 {
 		g.joined.WakeAll()
 	}
 }

@@ -20,6 +20,7 @@ var ErrNotReady = errors.New("asyncio: the task ended before it was ready")
 // If fn ends before, Start returns its error, which then is not the group's, or
 // [ErrNotReady] if it has none. If ctx ends before, the task is cancelled, and
 // Start returns the cause when it has ended, or the error with which it failed.
+// In a group with a limit ([TaskGroup.SetLimit]), Start waits for room first.
 //
 //go:noinline
 func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, ready func()) error, opts ...TaskOption) error {
@@ -29,6 +30,9 @@ func (g *TaskGroup) Start(ctx context.Context, fn func(ctx context.Context, read
 	p, err := engine.Step(ctx)
 	if err != nil {
 		return fmt.Errorf("asyncio: TaskGroup.Start: %w", err)
+	}
+	if err := g.awaitRoom(ctx, p); err != nil {
+		return err
 	}
 	t := &startingChild{do: fn}
 	t.start(t, g, "TaskGroup.Start", opts, callerpc.Get())

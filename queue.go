@@ -337,6 +337,9 @@ func (f *fifo[T]) pop() T {
 	return v
 }
 
+// first returns the item that is next to be popped; there is one.
+func (f *fifo[T]) first() T { return f.items[f.head] }
+
 func (f *fifo[T]) keep(n int) {
 	for ; f.n > n; f.n-- {
 		f.items[(f.head+f.n-1)&(len(f.items)-1)] = *new(T)

@@ -35,6 +35,16 @@ type Spec struct {
 
 // Begin starts the task below ctx. spec may be nil.
 func (t *Task) Begin(l *Loop, ctx context.Context, body Body, spec *Spec, origin uintptr) {
+	t.Prepare(l, ctx, body, spec, origin)
+	if spec != nil && spec.Eager {
+		t.startNow(l)
+		return
+	}
+	l.ready.push(t)
+}
+
+// Prepare is Begin for a task that starts later, when Enqueue is called.
+func (t *Task) Prepare(l *Loop, ctx context.Context, body Body, spec *Spec, origin uintptr) {
 	t.body = body
 	t.Scope.Open(l, t, ctx)
 	l.nextID++
@@ -46,13 +56,11 @@ func (t *Task) Begin(l *Loop, ctx context.Context, body Body, spec *Spec, origin
 		if spec.Values != nil {
 			t.Scope.given = &given{spec.Values, t.Scope.given.deadline}
 		}
-		if spec.Eager {
-			t.startNow(l)
-			return
-		}
 	}
-	l.ready.push(t)
 }
+
+// Enqueue lets the task start in the next turn.
+func (t *Task) Enqueue() { t.Scope.loop.ready.push(t) }
 
 // Wrap returns what the spec wants done around the task's function, or nil.
 func (t *Task) Wrap() func(ctx context.Context, run func(ctx context.Context) error) error {
