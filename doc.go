@@ -60,8 +60,8 @@
 //     are cheaper and run on the loop's clock.
 //
 // Awaiting never owns: when a waiter is cancelled, what it awaits goes on.
-// Owners (a [Group], [Gather], [Map], [Race], [WaitFor], a range over a [TaskSet],
-// a [Timeout] around a call) end only when what they own has ended.
+// Owners (a [Group], [Gather], [Map], [Race], [WaitFor], a range over a [TaskSet]
+// or [MapSeq], a [Timeout] around a call) end only when what they own has ended.
 //
 // # What must not be done
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
@@ -204,4 +205,49 @@ func ExampleTaskSet() {
 	// /a <nil>
 	// /c <nil>
 	// <nil>
+}
+
+// A pipeline of two stages: at most three pages are loaded at a time, and at most
+// one is counted. Results come in order.
+func ExampleMapSeq() {
+	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+		paths := asyncio.StreamOf(slices.Values([]string{"/", "/about", "/broken"}))
+		pages := asyncio.MapSeq(3, paths, func(ctx context.Context, path string) (string, error) {
+			if path == "/broken" {
+				return "", errors.New("500 Internal Server Error")
+			}
+			return "page " + path, asyncio.Sleep(ctx, time.Second)
+		})
+		sizes := asyncio.MapSeq(1, pages, func(ctx context.Context, page string) (int, error) { return len(page), nil })
+		for size, err := range sizes(ctx) {
+			fmt.Println(size, err)
+		}
+		return nil
+	}, asyncio.WithVirtualClock())
+	fmt.Println(err)
+	// Output:
+	// 6 <nil>
+	// 11 <nil>
+	// 0 500 Internal Server Error
+	// <nil>
+}
+
+// One failure does not stop the others.
+func ExampleMapResults() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		results, err := asyncio.MapResults(ctx, 2, slices.Values([]int{1, 0, 2}), func(ctx context.Context, n int) (int, error) {
+			if n == 0 {
+				return 0, errors.New("division by zero")
+			}
+			return 12 / n, asyncio.Sleep(ctx, time.Second)
+		})
+		for _, r := range results {
+			fmt.Println(r.Value, r.Err)
+		}
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// 12 <nil>
+	// 0 division by zero
+	// 6 <nil>
 }

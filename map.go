@@ -17,8 +17,8 @@ import (
 //
 //go:noinline
 func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]B, error) {
-	if err := mustLimit("Map", limit); err != nil {
-		return nil, err
+	if err := checkLimit("Map", limit); err != nil {
+		return nil, engine.AtOnce(err)
 	}
 	tasks, _, err := mapped(ctx, &TaskGroup{}, limit, seq, fn, callerpc.Get())
 	if err != nil {
@@ -38,8 +38,8 @@ func Map[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx 
 //
 //go:noinline
 func MapResults[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn func(ctx context.Context, a A) (B, error)) ([]Result[B], error) {
-	if err := mustLimit("MapResults", limit); err != nil {
-		return nil, err
+	if err := checkLimit("MapResults", limit); err != nil {
+		return nil, engine.AtOnce(err)
 	}
 	tasks, stopped, err := mapped(ctx, &TaskGroup{tolerant: true}, limit, seq, fn, callerpc.Get())
 	if tasks == nil {
@@ -52,10 +52,10 @@ func MapResults[A, B any](ctx context.Context, limit int, seq iter.Seq[A], fn fu
 	return results, stopped
 }
 
-// mustLimit returns an error if limit is none.
-func mustLimit(call string, limit int) error {
+// checkLimit returns an error if limit is no limit.
+func checkLimit(call string, limit int) error {
 	if limit < 1 {
-		return engine.AtOnce(fmt.Errorf("asyncio: %s: the limit is %d; it must be at least 1", call, limit))
+		return fmt.Errorf("asyncio: %s: the limit is %d; it must be at least 1", call, limit)
 	}
 	return nil
 }

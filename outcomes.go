@@ -35,11 +35,16 @@ func (o *outcomes[T]) close(p *engine.Parking) {
 	o.group.ended = true
 	o.group.scope.Close()
 	for o.line.n > 0 {
-		if t := o.line.pop(); t.task.Failed() {
-			p.Loop().Report(engine.ExceptionInfo{
-				Task: t.Name(), Message: "a task failed after the range over its results had ended", Err: t.task.Peek(),
-			})
-		}
+		unread(&o.line.pop().task)
+	}
+}
+
+// unread is for a task whose result nobody takes: a failure is reported.
+func unread(t *engine.Task) {
+	if t.Failed() {
+		t.Scope.Loop().Report(engine.ExceptionInfo{
+			Task: t.Name(), Message: "a task failed after the range over its results had ended", Err: t.Peek(),
+		})
 	}
 }
 
