@@ -38,10 +38,10 @@ func ExampleCmd_Communicate() {
 // A process that runs for too long is asked to end, and the error says why.
 func ExampleCmd_Run_timeout() {
 	err := asyncio.Run(context.Background(), func(ctx context.Context) error {
-		return asyncio.Timeout(ctx, 10*time.Millisecond, aioexec.Command("sleep", "1000").Run)
+		return asyncio.Timeout(ctx, 200*time.Millisecond, aioexec.Command("sleep", "1000").Run)
 	})
 	fmt.Println(errors.Is(err, context.DeadlineExceeded), err)
-	// Output: true aioexec: run sleep: asyncio: timed out after 10ms
+	// Output: true aioexec: run sleep: asyncio: timed out after 200ms
 }
 
 // Several processes run at once; the slowest says how long it takes.

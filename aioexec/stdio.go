@@ -13,7 +13,6 @@ import (
 	"github.com/go-asyncio/asyncio/aiofile"
 	"github.com/go-asyncio/asyncio/internal/engine"
 	"github.com/go-asyncio/asyncio/internal/pipe"
-	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // copying is one stream that a coroutine copies.
@@ -110,10 +109,11 @@ func (c *Cmd) addCopy(name string, ours *aiofile.Pipe, run func() error) {
 // pipe opens a pipe, with one end for the process, which reads or writes there, and one for us. If Start fails both
 // are closed.
 func (c *Cmd) pipe(ctx context.Context, reads bool) (theirs io.ReadWriteCloser, ours *aiofile.Pipe, err error) {
-	l, err := worlds.LoopOf(ctx)
+	running, err := engine.Running(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, engine.AtOnce(err)
 	}
+	l := running.Loop()
 	p, theirs, err := l.Env.Pipes.ForProcess(l, reads)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open a pipe: %w", err)

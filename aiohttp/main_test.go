@@ -18,16 +18,16 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // onLoop runs fn as the main task of a loop. A watchdog on a goroutine ends it
 // when it hangs.
-func onLoop(t *testing.T, fn func(ctx context.Context)) {
+func onLoop(t *testing.T, fn func(ctx context.Context), opts ...asyncio.Option) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	err := asyncio.Run(ctx, func(ctx context.Context) error {
 		fn(ctx)
 		return nil
-	}, asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) {
+	}, append(opts, asyncio.WithExceptionHandler(func(info asyncio.ExceptionInfo) {
 		t.Errorf("reported to the exception handler: %s: %v", info.Message, info.Err)
-	}))
+	}))...)
 	if err != nil {
 		t.Fatal(err)
 	}

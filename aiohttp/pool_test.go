@@ -119,7 +119,7 @@ func TestPool_limits_holdAndAreFIFO(t *testing.T) {
 				if st := c.tr.Stats(); st.Waiting != 0 || st.Open != st.Idle {
 					t.Errorf("%+v", st)
 				}
-			})
+			}, asyncio.WithChaos(0)) // who is created first comes first
 		})
 	}
 }
@@ -135,6 +135,25 @@ func inLine(n []int) bool {
 		}
 	}
 	return true
+}
+
+// Whoever is first makes the pool, and nobody comes in between.
+func TestTransport_firstUsedByManyAtOnce_servesAll(t *testing.T) {
+	s := newCounting(t, hello)
+	for seed := range uint64(10) {
+		tr := testTransport()
+		err := asyncio.Run(t.Context(), func(ctx context.Context) error {
+			return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+				for range 5 {
+					g.Go(func(ctx context.Context) error { _, err := fetch(ctx, tr, s.URL); return err })
+				}
+				return nil
+			})
+		}, asyncio.WithChaos(seed))
+		if err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
 }
 
 func TestPool_waiterCancelled_leavesTheLine(t *testing.T) {

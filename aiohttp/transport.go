@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/internal/engine"
-	"github.com/go-asyncio/asyncio/internal/worlds"
 )
 
 // A Transport is an [http.RoundTripper] for an [http.Client] that is used in
@@ -201,10 +200,10 @@ func (t *Transport) bind(ctx context.Context) (*pool, error) {
 	return p, nil
 }
 
-// loopOf returns the loop of the running task. A request without a context of the
-// loop, as by [http.Client.Get], is of whoever runs here.
+// loopOf returns the loop of the running task, and lets nobody else in. A request
+// without a context of the loop, as by [http.Client.Get], is of whoever runs here.
 func loopOf(ctx context.Context) (*engine.Loop, error) {
-	loop, err := worlds.LoopOf(ctx)
+	p, err := engine.Running(ctx)
 	if errors.Is(err, asyncio.ErrNotOnLoop) || errors.Is(err, asyncio.ErrWrongContext) {
 		if here := engine.Here(); here != nil && here.CurrentContext() != nil {
 			return here, nil
@@ -213,7 +212,7 @@ func loopOf(ctx context.Context) (*engine.Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aiohttp: the Transport is not used by a coroutine: %w", err)
 	}
-	return loop, nil
+	return p.Loop(), nil
 }
 
 // within runs fn in a block that ends with ctx. If ctx is not the running task's,
