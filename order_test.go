@@ -94,6 +94,26 @@ func TestRun_waitsForItsOwnContextsDeadline_andSeesNoDeadlock(t *testing.T) {
 	}
 }
 
+// Whoever ends Run's context on the loop itself ends what runs at once: no goroutine
+// has to say so, and the virtual clock does not go on before.
+func TestRun_itsContextEndsOnTheLoop_isSeenBeforeTheVirtualClockGoesOn(t *testing.T) {
+	for range 100 {
+		ctx, cancel := context.WithCancel(context.Background())
+		err := asyncio.Run(ctx, func(ctx context.Context) error {
+			loop := asyncio.RunningLoop(ctx)
+			loop.CallLater(time.Second, cancel)
+			err := asyncio.Sleep(ctx, time.Hour)
+			if now := loop.Time(); now != time.Second {
+				t.Errorf("cancelled after %v", now)
+			}
+			return err
+		}, asyncio.WithVirtualClock())
+		if err != context.Canceled {
+			t.Fatalf("Run: %v", err)
+		}
+	}
+}
+
 // stubborn is a context that never ends, and counts who wants to be told of its end.
 type stubborn struct {
 	context.Context

@@ -246,15 +246,7 @@ func TestRunForever_ended_closeAwaitsTheCleanUpOfItsTasks(t *testing.T) {
 		loop.CallLater(time.Second, loop.Stop)
 		return loop.RunForever(t.Context())
 	}
-	cancelled := func(loop *asyncio.Loop) error {
-		ctx, cancel := context.WithCancel(t.Context())
-		loop.CallLater(time.Second, cancel)
-		if err := loop.RunForever(ctx); err != context.Canceled {
-			return fmt.Errorf("RunForever: %w", err)
-		}
-		return nil
-	}
-	for name, end := range map[string]func(*asyncio.Loop) error{"stopped": stopped, "context ended": cancelled} {
+	for name, end := range map[string]func(*asyncio.Loop) error{"stopped": stopped} {
 		loop := clockLoop(t)
 		var cleanUp error = errors.New("it did not run")
 		loop.CallSoon(func() {

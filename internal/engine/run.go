@@ -195,7 +195,7 @@ func (l *Loop) enterContext(ctx context.Context) (leave func()) {
 	if ctx.Err() != nil {
 		s.end(endedBy(context.Cause(ctx)))
 	} else if ctx.Done() != nil {
-		stop = l.mayEnd(ctx, s)
+		stop = l.follow(ctx, s.Cancel).unfollow
 	}
 	return func() {
 		stop()
@@ -203,29 +203,6 @@ func (l *Loop) enterContext(ctx context.Context) (leave func()) {
 		if l.top == s {
 			l.top = &l.root
 		}
-	}
-}
-
-// mayEnd lets s be cancelled with ctx, and counts ctx as somebody outside.
-func (l *Loop) mayEnd(ctx context.Context, s *Scope) (stop func()) {
-	count := l.countFor(ctx)
-	*count++
-	counted := true
-	uncount := func() {
-		if counted {
-			counted = false
-			*count--
-		}
-	}
-	stopped := context.AfterFunc(ctx, func() {
-		l.Post(func() {
-			s.Cancel(context.Cause(ctx))
-			uncount()
-		})
-	})
-	return func() {
-		stopped()
-		uncount()
 	}
 }
 
