@@ -178,7 +178,7 @@ func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
 		return nil, ln.fail("accept", errClosed)
 	}
 	if ctx.Err() != nil {
-		return nil, ln.fail("accept", ln.acceptors.WaitIO(ctx, ln))
+		return nil, ln.fail("accept", ln.acceptors.WaitIO(ctx, (*acceptWait)(ln)))
 	}
 	s, err := ln.sock.Accept()
 	if err != nil && err != poller.ErrAgain {
@@ -194,7 +194,7 @@ func (ln *Listener) tryAccept(ctx context.Context) (poller.Socket, error) {
 func (ln *Listener) waitAccept(ctx context.Context) error {
 	err := ln.sock.Arm(poller.Read)
 	if err == nil {
-		err = ln.acceptors.WaitIO(ctx, ln)
+		err = ln.acceptors.WaitIO(ctx, (*acceptWait)(ln))
 	}
 	return ln.fail("accept", err)
 }
@@ -257,8 +257,12 @@ func (ln *Listener) shut() error {
 	return err
 }
 
-// WaitName says what a task waits for.
-func (ln *Listener) WaitName() string { return "accept on " + ln.network + " " + addrString(ln.Addr()) }
+// acceptWait says what a task waits for.
+type acceptWait Listener
+
+func (w *acceptWait) WaitName() string {
+	return "accept on " + w.network + " " + addrString((*Listener)(w).Addr())
+}
 
 func (ln *Listener) fail(op string, err error) error {
 	if err == nil {

@@ -398,7 +398,7 @@ func (s *Server) runs(ctx context.Context) bool {
 
 func (s *Server) wait(ctx context.Context, until func() bool) error {
 	for !until() {
-		if err := s.changed.WaitIO(ctx, s); err != nil {
+		if err := s.changed.WaitIO(ctx, (*endWait)(s)); err != nil {
 			return err
 		}
 	}
@@ -455,10 +455,13 @@ func (s *Server) String() string {
 	return fmt.Sprintf("a Server%s (%s, connections: %d)", at, state, s.connections())
 }
 
-// WaitName says what a task waits for.
-func (s *Server) WaitName() string { return "the end of " + s.String() }
+// endWait and roomWait say what a task waits for.
+type (
+	endWait  Server
+	roomWait Server
+)
 
-type roomWait Server
+func (s *endWait) WaitName() string { return "the end of " + (*Server)(s).String() }
 
 func (s *roomWait) WaitName() string {
 	return fmt.Sprintf("the end of one of %d connections, which is the limit", s.limits.connections)

@@ -134,7 +134,7 @@ func (t *TLSConn) handshake(ctx context.Context) error {
 var errRenegotiation = errors.New("aionet: TLS renegotiation is not supported; leave Renegotiation in the tls.Config alone")
 
 func (t *TLSConn) shake(ctx context.Context) error {
-	if err := t.shaking.Acquire(ctx, t.loop, t); err != nil {
+	if err := t.shaking.Acquire(ctx, t.loop, (*turnWait)(t)); err != nil {
 		return err
 	}
 	defer t.shaking.Release(t.loop)
@@ -184,8 +184,10 @@ func shakeHands(ctx context.Context, c *tls.Conn) error {
 	return unwrapTemporary(err)
 }
 
-// WaitName says what a task waits for.
-func (t *TLSConn) WaitName() string { return "its turn at TLS with " + nameOf(t) }
+// turnWait says what a task waits for.
+type turnWait TLSConn
+
+func (t *turnWait) WaitName() string { return "its turn at TLS with " + nameOf((*TLSConn)(t)) }
 
 // Read is [Conn.Read], decrypted. When it is cancelled or its deadline passes, reading may go on later.
 func (t *TLSConn) Read(p []byte) (int, error) {
@@ -194,7 +196,7 @@ func (t *TLSConn) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if ctx := t.loop.CurrentContext(); ctx != nil {
-		if err := t.reading.Acquire(ctx, t.loop, t); err != nil {
+		if err := t.reading.Acquire(ctx, t.loop, (*turnWait)(t)); err != nil {
 			return 0, t.out.fail("read", err)
 		}
 	} else if t.loop.On() {
@@ -241,7 +243,7 @@ func (t *TLSConn) writeParts(parts ...[]byte) (int, error) {
 		return 0, err
 	}
 	if ctx := t.loop.CurrentContext(); ctx != nil {
-		if err := t.writing.Acquire(ctx, t.loop, t); err != nil {
+		if err := t.writing.Acquire(ctx, t.loop, (*turnWait)(t)); err != nil {
 			return 0, t.out.fail("write", err)
 		}
 		defer t.writing.Release(t.loop)
