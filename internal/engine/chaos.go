@@ -50,10 +50,12 @@ func (d *director) draw() int {
 		}
 		called = called || !task
 	}
-	if len(d.ready) < 2 {
-		return 0
+	var chosen uint8
+	if len(d.ready) > 1 {
+		chosen = open[d.pick(d.ready)]
 	}
-	return int(open[d.pick(d.ready)])
+	clear(d.ready) // whether a task was dropped is for the collector to find out
+	return int(chosen)
 }
 
 // Stir begins a call that may wait, but need not, and that takes no step of the
