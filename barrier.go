@@ -23,10 +23,11 @@ var ErrBrokenBarrier = errors.New("asyncio: the barrier is broken")
 // only then: so no two rounds mix. It is resetting if it was reset while it was
 // draining, and broken after [Barrier.Abort].
 //
-// In the first round nobody knows which tasks will come. After a round the same
-// ones are expected again, until another task comes or one of them ends. If one
-// that is expected waits for one that has come, a likely deadlock is reported; see
-// [DeadlockError]. With more than 64 parties none is.
+// After a round the same tasks are expected again, until another one comes, one of
+// them ends, or the barrier is reset. Before that, the tasks of a group are expected
+// if they are as many as the barrier has parties and the group's function has
+// returned. If a task that is expected waits for one that has come, a likely
+// deadlock is reported; see [DeadlockError]. With more than 64 parties none is.
 type Barrier struct {
 	home    engine.Home
 	parties int
@@ -38,7 +39,7 @@ type Barrier struct {
 	team    []engine.TaskRef // those who were let through in the last round, each when it left
 }
 
-// teamMost is for how many parties the barrier notes who they are.
+// teamMost is for how many parties at most the barrier finds out which tasks they are.
 const teamMost = 64
 
 type barrierState uint8
@@ -89,7 +90,8 @@ func (b *Barrier) Wait(ctx context.Context) (index int, err error) {
 			b.expect(p)
 			return b.parties - 1, nil
 		}
-		if len(b.team) > 0 {
+		if b.parties <= teamMost {
+			p.Task().Wanted() // by the other parties
 			p.BehindAll()
 		}
 	}
@@ -150,35 +152,47 @@ func (b *Barrier) expect(p *engine.Parking) {
 	}
 }
 
-// missing yields the tasks that have still to come, if they are known.
-func (b *Barrier) missing(yield func(*engine.Task) bool) {
-	if !b.known() {
+// expected yields the tasks that are expected to make the round: those that made the
+// last one, with nil for each that has ended, or else the group of one that waits.
+func (b *Barrier) expected(yield func(*engine.Task) bool) {
+	if len(b.team) < b.parties {
+		if t := b.queue.First(); t != nil && b.parties <= teamMost {
+			t.Siblings(yield)
+		}
 		return
 	}
 	for _, r := range b.team {
-		if t := r.Task(); !t.WaitsFor((*waitBarrier)(b)) && !yield(t) {
+		if !yield(r.Task()) {
 			return
 		}
 	}
 }
 
-// known reports whether it is to be expected that the tasks of the last round make
-// the next one: all have left, none has ended, and no other task waits.
-func (b *Barrier) known() bool {
-	if len(b.team) < b.parties {
-		return false
+// missing yields the tasks that have still to come, if they are known.
+func (b *Barrier) missing(yield func(*engine.Task) bool) {
+	if !b.known() {
+		return
 	}
-	come := 0
-	for _, r := range b.team {
-		t := r.Task()
-		if t == nil {
+	for t := range b.expected {
+		if !t.WaitsFor((*waitBarrier)(b)) && !yield(t) {
+			return
+		}
+	}
+}
+
+// known reports whether the tasks that are expected are just as many as it takes, none
+// has ended, and no other task waits.
+func (b *Barrier) known() bool {
+	n, come := 0, 0
+	for t := range b.expected {
+		if n++; t == nil || n > b.parties {
 			return false
 		}
 		if t.WaitsFor((*waitBarrier)(b)) {
 			come++
 		}
 	}
-	return come == b.queue.Len()
+	return n == b.parties && come == b.queue.Len()
 }
 
 // Reset gives [ErrBrokenBarrier] to those who wait for the round to be complete,

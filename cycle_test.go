@@ -438,6 +438,68 @@ func TestCycle_aPartyWaitsForOneThatWaitsAtTheBarrier_isReportedFromTheSecondRou
 	}
 }
 
+// The members are a group of their own, and as many as the barrier has parties.
+func TestCycle_atABarrierForAGroup_isReportedInTheFirstRound(t *testing.T) {
+	members := func(do ...func(context.Context) error) func(context.Context, group) {
+		return func(ctx context.Context, g group) {
+			g.Go(func(ctx context.Context) error {
+				return asyncio.Group(ctx, func(ctx context.Context, g group) error {
+					for i, fn := range do {
+						g.Go(fn, asyncio.Name(fmt.Sprint("m", i)))
+					}
+					return nil
+				})
+			})
+		}
+	}
+	t.Run("two barriers in different order", func(t *testing.T) {
+		one, two := asyncio.NewBarrier(2), asyncio.NewBarrier(2)
+		reports := cyclesAmong(t, members(
+			func(ctx context.Context) error { return pass(ctx, one, two) },
+			func(ctx context.Context) error { return pass(ctx, two, one) },
+		))
+		wantLikely(t, reports, []string{comes("m0"), comes("m1")},
+			"m0 waits for a Barrier of 2, still without m1", "m1 waits for a Barrier of 2, still without m0")
+	})
+	for name, c := range map[string]struct {
+		parties int
+		late    time.Duration
+		found   bool
+	}{
+		"a lock around it":                     {3, 0, true},
+		"a lock that the others want later":    {3, 50 * time.Millisecond, true},
+		"the group has more than it takes":     {2, 0, false},
+		"the group has fewer than it takes":    {4, 0, false},
+		"there are more than are looked after": {65, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l asyncio.Lock
+			b := asyncio.NewBarrier(c.parties)
+			locked := func(ctx context.Context) error {
+				if l.Locked() {
+					asyncio.Sleep(ctx, c.late)
+				}
+				return l.Do(ctx, func() error { return pass(ctx, b) })
+			}
+			do := slices.Repeat([]func(context.Context) error{locked}, 3)
+			if c.parties > 64 {
+				do = slices.Repeat(do, 22)[:c.parties]
+			}
+			reports := cyclesAmong(t, members(do...))
+			if !c.found {
+				wantNone(t, reports)
+				return
+			}
+			if len(reports) != 1 {
+				t.Fatalf("reports %v, want one", reports)
+			}
+			for _, part := range []string{"likely deadlock", " waits for a Barrier of 3, still without m", " waits for a Lock held by m"} {
+				wantText(t, reports[0].Err.Error(), part)
+			}
+		})
+	}
+}
+
 func TestCycle_ofTwoBarriersInDifferentOrder_isReportedFromTheSecondRoundOn(t *testing.T) {
 	one, two := asyncio.NewBarrier(2), asyncio.NewBarrier(2)
 	reports := cyclesAmong(t, func(ctx context.Context, g group) {

@@ -34,6 +34,16 @@ func (t *Task) WokenBy(yield func(*Task) bool) Wakers {
 	return Wakers{}
 }
 
+// Siblings yields the tasks of the group in which t is, once its owner waits for
+// them: no others are started then but by one of them.
+func (t *Task) Siblings(yield func(*Task) bool) {
+	if line := t.body.Joiner(); line != nil && line.head != nil {
+		if w := line.head.p.wakers(); w != nil {
+			w.WokenBy(yield)
+		}
+	}
+}
+
 // cycles is what a loop knows of tasks that may wait for one another.
 type cycles struct {
 	suspects []suspect
@@ -142,7 +152,8 @@ func (p *Parking) traceFrom(w HasWakers) {
 	}
 }
 
-// follow returns the only one whom w waits for, nil if one of them goes on.
+// follow returns the only one for whom w waits, or p if that is one of all of them;
+// nil if one of them goes on.
 func (p *Parking) follow(w HasWakers) (next *Parking, branches bool) {
 	found, kind := p.Loop().wakers(w, maxTrace)
 	if len(found) == 0 {
@@ -152,7 +163,10 @@ func (p *Parking) follow(w HasWakers) (next *Parking, branches bool) {
 		return found[0].at, false
 	}
 	for _, t := range found {
-		if kind.Any && t.at != p && t.at.wakers() == nil {
+		switch {
+		case !kind.Any && t.at == p:
+			return p, false
+		case kind.Any && t.at != p && t.at.wakers() == nil:
 			return nil, false
 		}
 	}
