@@ -247,3 +247,26 @@ func ExampleEvery() {
 	// still alive after 25m0s
 	// still alive after 50m0s
 }
+
+// A hundred tasks want the same page; it is fetched once.
+func ExampleSingleFlight() {
+	var pages asyncio.SingleFlight[string, string]
+	fetches := 0
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		page := func(ctx context.Context) error {
+			_, _, err := pages.Do(ctx, "/index", func(ctx context.Context) (string, error) {
+				fetches++
+				return "the page", asyncio.Sleep(ctx, time.Second)
+			})
+			return err
+		}
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for range 100 {
+				g.Go(page)
+			}
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	fmt.Println(fetches, "fetch")
+	// Output: 1 fetch
+}

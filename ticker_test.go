@@ -130,6 +130,25 @@ func TestTicker_eachTickGoesToTheOneThatHasWaitedLongest(t *testing.T) {
 	}, fifo)
 }
 
+// The loop is held up past the tick by a task that then wants it, too.
+func TestTicker_nobodyOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+			k := asyncio.NewTicker(ctx, time.Second)
+			var log []string
+			task := ticked(ctx, k, &log, "a", 1)
+			asyncio.Sleep(ctx, time.Second/2)
+			time.Sleep(time.Second)
+			err := k.Wait(ctx)
+			if now := asyncio.RunningLoop(ctx).Time(); now != 2*time.Second || !task.Done() {
+				t.Errorf("the second one got its tick at %v; the first one has ended %v", now, task.Done())
+			}
+			return err
+		}, asyncio.WithWatchdog(0))
+		wantErr(t, "Run", err, nil)
+	})
+}
+
 func TestTicker_cancelledWait_takesNoTick(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		k := asyncio.NewTicker(ctx, time.Second)
