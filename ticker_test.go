@@ -105,7 +105,7 @@ func TestTicker_loopHeldUp(t *testing.T) {
 					t.Errorf("mode %d: ticks at %s, want %s", c.missed, got, c.want)
 				}
 				return nil
-			}, asyncio.WithWatchdog(0))
+			}, asyncio.WithWatchdog(0), fifo)
 			wantErr(t, "Run", err, nil)
 		})
 	}
