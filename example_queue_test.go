@@ -101,3 +101,67 @@ func ExampleQueue_Shutdown() {
 	})
 	// Output: 45
 }
+
+// A queue that holds nothing: who puts goes on when somebody has taken the item.
+func ExampleNewRendezvous() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		tasks := asyncio.NewRendezvous[string]()
+		asyncio.RunningLoop(ctx).CallLater(time.Minute, func() {
+			name, err := tasks.TryGet()
+			fmt.Println("taken:", name, err)
+		})
+		err := tasks.Put(ctx, "wash")
+		fmt.Println("put after", asyncio.RunningLoop(ctx).Time())
+		return err
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// taken: wash <nil>
+	// put after 1m0s
+}
+
+// The queue ends when the last of those who send has closed.
+func ExampleQueueSender() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		q := asyncio.NewQueue[string](0)
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for i, name := range []string{"quick", "slow"} {
+				sender := q.Sender()
+				g.Go(func(ctx context.Context) error {
+					defer sender.Close()
+					if err := asyncio.Sleep(ctx, time.Duration(i+1)*time.Second); err != nil {
+						return err
+					}
+					return sender.Put(ctx, name)
+				})
+			}
+			for name, err := range q.All(ctx) {
+				fmt.Println(name, err)
+			}
+			fmt.Println("both have closed")
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// quick <nil>
+	// slow <nil>
+	// both have closed
+}
+
+// Writes to a database are cheaper by the dozen: up to three rows, and none waits
+// longer than a second.
+func ExampleQueue_GetBatch() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		rows := asyncio.NewQueue[int](0)
+		for n := range 4 {
+			rows.TryPut(n)
+		}
+		for range 2 {
+			batch, err := rows.GetBatch(ctx, 3, time.Second)
+			fmt.Println(batch, err, asyncio.RunningLoop(ctx).Time())
+		}
+		return nil
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// [0 1 2] <nil> 0s
+	// [3] <nil> 1s
+}

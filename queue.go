@@ -27,7 +27,7 @@ var (
 // cancelled in the same turn.
 //
 // The queues that hand out the last item first, and the least, are [LifoQueue]
-// and [PriorityQueue].
+// and [PriorityQueue]. [NewRendezvous] makes one that holds nothing.
 type Queue[T any] struct{ queue[T] }
 
 // NewQueue returns a queue for at most limit items; 0 means any number. It
@@ -46,11 +46,13 @@ type queue[T any] struct {
 	down     bool
 	fifo     fifo[T]
 	store    store[T] // in place of fifo; nil in a Queue
-	max      int      // 0: no limit
+	max      int      // 0: no limit; rendezvous
 	free     int      // items that are nobody's
 	promised int      // items of getters that were woken
 	room     int      // for the items of putters that were woken
 	open     int      // items put and not yet reported done
+	senders  int      // those of Sender that are not closed
+	spare    *offer[T]
 	getters  engine.WaitQueue
 	putters  engine.WaitQueue
 	idle     engine.WaitQueue
@@ -81,6 +83,8 @@ func (q *queue[T]) Put(ctx context.Context, v T) error {
 	case !q.Full() && !q.down && engine.CauseOf(ctx) == nil:
 	case q.down && engine.CauseOf(ctx) == nil:
 		return ErrQueueShutDown
+	case q.max == rendezvous:
+		return q.meetGetter(ctx, p, v)
 	default:
 		if err := p.Wait(ctx, &q.putters, roomIn(q.kind)); err != nil {
 			return err
@@ -102,6 +106,9 @@ func (q *queue[T]) TryPut(v T) error {
 		return ErrQueueShutDown
 	}
 	if q.Full() {
+		if q.max == rendezvous && q.handOver(v) {
+			return nil
+		}
 		return ErrQueueFull
 	}
 	q.add(v)
@@ -122,7 +129,12 @@ func (q *queue[T]) Get(ctx context.Context) (T, error) {
 	case q.down && engine.CauseOf(ctx) == nil:
 		return zero, ErrQueueShutDown
 	default:
-		if err := p.Wait(ctx, &q.getters, itemOf(q.kind)); err != nil {
+		if q.max == rendezvous && engine.CauseOf(ctx) == nil {
+			if v, ok := q.meetPutter(); ok {
+				return v, nil
+			}
+		}
+		if err := p.Wait(ctx, &q.getters, q.item()); err != nil {
 			return zero, err
 		}
 		q.promised--
@@ -137,6 +149,11 @@ func (q *queue[T]) TryGet() (T, error) {
 	if q.free > 0 {
 		q.free--
 		return q.take(), nil
+	}
+	if q.max == rendezvous {
+		if v, ok := q.meetPutter(); ok {
+			return v, nil
+		}
 	}
 	var zero T
 	if q.down {
@@ -188,7 +205,7 @@ func (q *queue[T]) take() (v T) {
 	} else {
 		v = q.store.pop()
 	}
-	if !q.putters.Empty() && q.putters.WakeFirst() != nil {
+	if !q.putters.Empty() && q.max != rendezvous && q.putters.WakeFirst() != nil {
 		q.room++
 	}
 	return v
@@ -201,9 +218,10 @@ func (q *queue[T]) Len() int { return q.free }
 func (q *queue[T]) Empty() bool { return q.free == 0 }
 
 // Full reports whether there is no room that is free for an item.
-func (q *queue[T]) Full() bool { return q.max > 0 && q.free+q.promised+q.room >= q.max }
+func (q *queue[T]) Full() bool { return q.max != 0 && q.free+q.promised+q.room >= q.max }
 
-// Limit returns the most items that the queue holds, 0 if any number.
+// Limit returns the most items that the queue holds, 0 if any number, -1 if it is a
+// rendezvous ([NewRendezvous]) and holds none.
 func (q *queue[T]) Limit() int { return q.max }
 
 // TaskDone says that the work for one item that was got is done. It panics if
@@ -283,6 +301,9 @@ func (q *queue[T]) String() string {
 	if n := q.putters.Len(); n > 0 {
 		s += fmt.Sprintf(", %d put", n)
 	}
+	if q.senders > 0 {
+		s += fmt.Sprintf(", %d senders", q.senders)
+	}
 	if q.down {
 		s += ", shut down"
 	}
@@ -295,10 +316,11 @@ type queueKind uint8
 const (
 	kindLifo queueKind = 1 + iota
 	kindPriority
+	kindRendezvous
 )
 
 func (k queueKind) String() string {
-	return [...]string{"Queue", kindLifo: "LifoQueue", kindPriority: "PriorityQueue"}[k]
+	return [...]string{"Queue", kindLifo: "LifoQueue", kindPriority: "PriorityQueue", kindRendezvous: "rendezvous Queue"}[k]
 }
 
 // What tasks wait for at a queue.

@@ -21,6 +21,8 @@ type anyQueue interface {
 	Get(ctx context.Context) (int, error)
 	TryPut(v int) error
 	TryGet() (int, error)
+	GetBatch(ctx context.Context, n int, within time.Duration) ([]int, error)
+	Sender() *asyncio.QueueSender[int]
 	Getting() *asyncio.QueueGet[int]
 	Putting(v int) *asyncio.QueuePut[int]
 	Len() int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/go-asyncio/asyncio"
 )
@@ -15,6 +16,7 @@ type conveyor struct {
 	anyQueue
 	next                      func(items []int) int // which one comes out next
 	items                     []int                 // in the order in which they were put
+	ahead                     []int                 // of a rendezvous: taken before their putter has gone on
 	undone                    int                   // items put and not reported done
 	down                      bool
 	getters, putters, joiners line
@@ -23,8 +25,13 @@ type conveyor struct {
 // rank is what items of a priority queue are compared by; the rest tells them apart.
 func rank(item int) int { return item / 1000 }
 
-func newConveyor(kind int) *conveyor {
+func (p *program) newConveyor(kind int) *conveyor {
 	switch kind {
+	case 4:
+		if !p.foreign { // or else who waits there may be gone already
+			return &conveyor{anyQueue: asyncio.NewRendezvous[int](), next: func([]int) int { return 0 }}
+		}
+		fallthrough
 	case 0, 1:
 		return &conveyor{anyQueue: asyncio.NewQueue[int](kind), next: func([]int) int { return 0 }}
 	case 2:
@@ -42,7 +49,7 @@ func (p *program) shareQueues() {
 		p.wires[i].ch = make(chan int, i)
 	}
 	for kind := range p.queues {
-		p.queues[kind] = newConveyor(kind)
+		p.queues[kind] = p.newConveyor(kind)
 	}
 }
 
@@ -56,6 +63,16 @@ func (q *conveyor) isDown(p *program, err error) bool {
 		p.fault("%v: %v", q, err)
 	}
 	return down
+}
+
+// canGet reports whether a Get need not wait.
+func (q *conveyor) canGet() bool {
+	return q.Len() > 0 || q.down || q.Limit() < 0 && strings.Contains(q.String(), " put")
+}
+
+// canPut reports whether a Put need not wait.
+func (q *conveyor) canPut() bool {
+	return !q.Full() || q.down || q.Limit() < 0 && strings.Contains(q.String(), " get")
 }
 
 func (p *program) item() int {
@@ -77,7 +94,7 @@ func (p *program) put(ctx context.Context) error {
 		return nil
 	}
 	item, down := p.item(), false
-	err := p.inLine("put", !q.Full() || q.down, q, &q.putters, ctx, func() error {
+	err := p.inLine("put", q.canPut(), q, &q.putters, ctx, func() error {
 		err := q.Put(ctx, item)
 		if down = q.isDown(p, err); down {
 			return nil
@@ -92,6 +109,10 @@ func (p *program) put(ctx context.Context) error {
 
 // added notes that an item was put.
 func (p *program) added(q *conveyor, item int) {
+	if i := slices.Index(q.ahead, item); i >= 0 {
+		q.ahead = slices.Delete(q.ahead, i, i+1)
+		return
+	}
 	if q.down {
 		p.fault("%v took an item", q)
 	}
@@ -111,7 +132,7 @@ func (p *program) get(ctx context.Context) error {
 		if item, err = q.TryGet(); err != nil {
 			return nil
 		}
-	} else if err = p.inLine("get", q.Len() > 0 || q.down, q, &q.getters, ctx, func() error {
+	} else if err = p.inLine("get", q.canGet(), q, &q.getters, ctx, func() error {
 		item, err = q.Get(ctx)
 		if down = q.isDown(p, err); down {
 			return nil
@@ -126,6 +147,12 @@ func (p *program) get(ctx context.Context) error {
 
 // took notes that an item has come out.
 func (p *program) took(q *conveyor, item int) {
+	if q.Limit() < 0 && !slices.Contains(q.items, item) {
+		q.ahead = append(q.ahead, item)
+		q.undone++
+		p.giveBack(func() { q.undone--; q.TaskDone() })
+		return
+	}
 	if len(q.items) == 0 {
 		p.fault("%d came out of an empty %v", item, q)
 		return
@@ -205,13 +232,16 @@ func (p *program) shutDown(context.Context) error {
 	}
 	p.say("shut down: %v", q)
 	p.retired = append(p.retired, q)
-	p.queues[kind] = newConveyor(kind)
+	p.queues[kind] = p.newConveyor(kind)
 	return nil
 }
 
 func (q *conveyor) atRest(p *program) {
 	q.getters.atRest(p, "get", len(q.items) > 0 || q.down)
-	q.putters.atRest(p, "put", q.Limit() == 0 || len(q.items) < q.Limit() || q.down)
+	q.putters.atRest(p, "put", q.Limit() == 0 || len(q.items) < q.Limit() || q.down || q.Limit() < 0 && len(q.getters) > 0)
+	if len(q.ahead) > 0 {
+		p.fault("%v at rest: %v were taken and not put", q, q.ahead)
+	}
 	q.joiners.atRest(p, "join", q.undone == 0)
 	if q.Len() != len(q.items) {
 		p.fault("%v at rest, want %d items", q, len(q.items))

@@ -21,14 +21,21 @@ type offer struct {
 }
 
 // offers makes some cases.
+//
+// At a rendezvous it stands on one side only: who stands on both cannot meet itself.
 func (p *program) offers(ctx context.Context) (offers []*offer, tasks []*asyncio.Task[int]) {
+	side := p.rnd.IntN(2)
 	for range 1 + p.rnd.IntN(4) {
 		var o *offer
 		switch p.rnd.IntN(10) {
 		case 0, 1, 2:
-			o = p.offerGet(p.queue())
+			if q := p.queue(); q.Limit() >= 0 || side == 0 {
+				o = p.offerGet(q)
+			}
 		case 3, 4:
-			o = p.offerPut(p.queue())
+			if q := p.queue(); q.Limit() >= 0 || side == 1 {
+				o = p.offerPut(q)
+			}
 		case 5:
 			o = p.offerPermit(&p.locks[p.rnd.IntN(len(p.locks))])
 		case 6:
@@ -56,7 +63,7 @@ func (p *program) offerGet(q *conveyor) *offer {
 	get := q.Getting()
 	return &offer{
 		Case: get, line: &q.getters,
-		free: func() bool { return q.Len() > 0 || q.down },
+		free: q.canGet,
 		chose: func(err error) bool {
 			if !q.isDown(p, err) {
 				p.took(q, get.Value)
@@ -70,7 +77,7 @@ func (p *program) offerPut(q *conveyor) *offer {
 	put := q.Putting(p.item())
 	return &offer{
 		Case: put, line: &q.putters,
-		free: func() bool { return !q.Full() || q.down },
+		free: q.canPut,
 		chose: func(err error) bool {
 			if !q.isDown(p, err) {
 				p.added(q, put.Value)

@@ -131,7 +131,7 @@ type shared struct {
 	events     [2]signal
 	condition  condition
 	barrier    barrier
-	queues     [4]*conveyor
+	queues     [5]*conveyor
 	retired    []*conveyor // queues that were shut down
 	wires      [2]wire
 	serial     int // of the last item

@@ -33,11 +33,17 @@ func (c *getCase[T]) Try(p *engine.Parking) (bool, error) {
 		return true, nil
 	case q.down:
 		return true, ErrQueueShutDown
+	case q.max == rendezvous:
+		v, ok := q.meetPutter()
+		if ok {
+			c.Value = v
+		}
+		return ok, nil
 	}
 	return false, nil
 }
 
-func (c *getCase[T]) Enter(s *engine.Selection) { s.Line(&c.queue.getters, itemOf(c.queue.kind)) }
+func (c *getCase[T]) Enter(s *engine.Selection) { s.Line(&c.queue.getters, c.queue.item()) }
 
 func (c *getCase[T]) Woken(*engine.Parking) (bool, error) {
 	c.queue.promised--
@@ -75,13 +81,24 @@ func (c *putCase[T]) Try(p *engine.Parking) (bool, error) {
 	case !q.Full():
 		q.add(c.Value)
 		return true, nil
+	case q.max == rendezvous:
+		return q.handOver(c.Value), nil
 	}
 	return false, nil
 }
 
-func (c *putCase[T]) Enter(s *engine.Selection) { s.Line(&c.queue.putters, roomIn(c.queue.kind)) }
+func (c *putCase[T]) Enter(s *engine.Selection) {
+	if c.queue.max == rendezvous {
+		s.Line(&c.queue.putters, (*offerCase[T])(c))
+	} else {
+		s.Line(&c.queue.putters, roomIn(c.queue.kind))
+	}
+}
 
 func (c *putCase[T]) Woken(*engine.Parking) (bool, error) {
+	if c.queue.max == rendezvous { // and who has woken it has the item
+		return true, nil
+	}
 	c.queue.room--
 	if c.queue.down {
 		return true, ErrQueueShutDown

@@ -34,7 +34,6 @@ type Parking struct {
 
 	foreign *foreign  // the context, not ours, under which it waits
 	alarm   alarmNode // for Sleep
-	wants   int       // how many it waits for, in line at a Limiter
 	refused int16     // waits that were refused because the loop ends
 	parked  bool
 

@@ -76,6 +76,21 @@ func (s *Selection) Line(q *WaitQueue, what Waitable) {
 	s.add(branch{spot: spot{queue: q}, what: what})
 }
 
+// LineN is Line for a task that wants n of something; see FirstWants.
+func (s *Selection) LineN(q *WaitQueue, n int, what Waitable) {
+	s.add(branch{spot: spot{queue: q, wants: n}, what: what})
+}
+
+// at returns the branch of a spot.
+func (s *Selection) at(here *spot) *branch {
+	for i := range s.branches {
+		if here == &s.branches[i].spot {
+			return &s.branches[i]
+		}
+	}
+	return nil
+}
+
 // SharedLine adds a branch in a line where all are served at once, and nothing is
 // taken.
 func (s *Selection) SharedLine(q *WaitQueue, what Waitable) {

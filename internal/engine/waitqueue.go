@@ -27,6 +27,7 @@ type spot struct {
 	queue *WaitQueue // nil: it is in no line
 	next  *spot
 	prev  *spot
+	wants int // how many of something it waits for; see FirstWants
 }
 
 // serve wakes the task with what its line has for it. It reports false if the task
@@ -69,7 +70,7 @@ func (q *WaitQueue) WaitIO(ctx context.Context, what Waitable) error {
 
 // WaitN is Wait for a task that wants n of something; see FirstWants.
 func (q *WaitQueue) WaitN(ctx context.Context, p *Parking, n int, what Waitable) error {
-	p.wants = n
+	p.spot.wants = n
 	return p.Wait(ctx, q, what)
 }
 
@@ -109,6 +110,31 @@ func (q *WaitQueue) WakeFirst() *Task {
 	}
 	return nil
 }
+
+// WakeFirstFor is WakeFirst for a line in which each says what it waits for: it
+// returns what the task that it woke has said, nil if none waits.
+func (q *WaitQueue) WakeFirstFor() Waitable {
+	for q.pruneHead(); q.head != nil; q.pruneHead() {
+		s := q.head
+		if what := s.what(); s.serve(nil) {
+			return what
+		}
+	}
+	return nil
+}
+
+// what returns what the task waits for in this line.
+func (s *spot) what() Waitable {
+	several, ok := s.p.what.(*Selection)
+	if !ok {
+		return s.p.what.(Waitable)
+	}
+	return several.at(s).what
+}
+
+// ServeFirst wakes the first in line, after FirstWants. It reports false if that
+// has got something else in that moment.
+func (q *WaitQueue) ServeFirst() bool { return q.head.serve(nil) }
 
 // pruneHead sees to it that the first in line may have what is handed out: a
 // task that waits under a context which is not ours, and done, may not. The word
@@ -165,7 +191,7 @@ func (q *WaitQueue) FirstWants() (n int, ok bool) {
 	if q.pruneHead(); q.head == nil {
 		return 0, false
 	}
-	return q.head.p.wants, true
+	return q.head.wants, true
 }
 
 // Len returns how many tasks wait: O(n).
