@@ -33,7 +33,13 @@ func (l *Loop) Opened(what Leaker) (closed func()) {
 		return nothing
 	}
 	e := l.opened.PushBack(&opened{what, userPlace()})
-	return func() { l.opened.Remove(e) }
+	return func() {
+		l.opened.Remove(e)
+		if len(l.owned) > 0 {
+			thing, _ := what.Leak()
+			delete(l.owned, thing)
+		}
+	}
 }
 
 // Own notes that thing is the library's to close, as a connection of a pool is.
