@@ -778,6 +778,12 @@ func TestCycle_ofASelect_isFoundIfNoCaseCanEndIt(t *testing.T) {
 	}), "a waits for b", "b waits for a")
 	reports := cyclesAmong(t, selects(held.Acquiring()), fifo)
 	wantLikely(t, reports, []string{released("a")}, "a waits for the first of: a Lock held by b; b", "b waits for a")
+	reports = cyclesAmong(t, func(ctx context.Context, g group) {
+		selects(asyncio.Go(ctx, func(ctx context.Context) error { return tick(ctx, time.Millisecond) }))(ctx, g)
+	})
+	if len(reports) > 0 {
+		t.Errorf("a task that goes on may end the wait, but it is reported: %v", reports)
+	}
 	for _, other := range []asyncio.Case{
 		&asyncio.Event{}, asyncio.NewQueue[int](0).Getting(), asyncio.Sleeping(time.Hour),
 		asyncio.Receiving(make(chan int)), asyncio.NewSemaphore(0).Acquiring(),

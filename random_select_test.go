@@ -67,6 +67,8 @@ func (p *program) offerGet(q *conveyor) *offer {
 		chose: func(err error) bool {
 			if !q.isDown(p, err) {
 				p.took(q, get.Value)
+			} else if q.Len() > 0 {
+				p.fault("select: %v, says %v", err, q)
 			}
 			return true
 		},

@@ -17,8 +17,8 @@ func TestSelect_ofChannels_waitsForAllOfThem(t *testing.T) {
 		selecting(ctx, asyncio.Sleeping(1)).Await(ctx) // its coroutine stays, for the next task
 		goroutines := runtime.NumGoroutine()
 		var never asyncio.Event
-		a, b, out, closed := make(chan int), make(chan error), make(chan string), make(chan int)
-		fromA, fromB, toOut, fromClosed := asyncio.Receiving(a), asyncio.Receiving(b), asyncio.Sending(out, "x"), asyncio.Receiving(closed)
+		a, b, out := make(chan int), make(chan error), make(chan string)
+		fromA, fromB, toOut := asyncio.Receiving(a), asyncio.Receiving(b), asyncio.Sending(out, "x")
 		got := make(chan string, 1)
 		for _, c := range []struct {
 			what string
@@ -30,9 +30,8 @@ func TestSelect_ofChannels_waitsForAllOfThem(t *testing.T) {
 			{"a nil value", func() { b <- nil }, fromB, func() bool { return fromB.Value == nil && fromB.OK }},
 			{"another one", func() { b <- context.Canceled }, fromB, func() bool { return fromB.Value == context.Canceled }},
 			{"a receiver", func() { got <- <-out }, toOut, func() bool { return <-got == "x" }},
-			{"a close", func() { close(closed) }, fromClosed, func() bool { return !fromClosed.OK }},
 		} {
-			for _, cases := range [][]asyncio.Case{{&never, c.want}, {fromA, toOut, &never, fromB, fromClosed}} {
+			for _, cases := range [][]asyncio.Case{{&never, c.want}, {fromA, toOut, &never, fromB}} {
 				task := selecting(ctx, cases...)
 				letWait(t, ctx)
 				go c.do()
@@ -41,9 +40,18 @@ func TestSelect_ofChannels_waitsForAllOfThem(t *testing.T) {
 				if !c.made() {
 					t.Errorf("%s: has not come", c.what)
 				}
-				if c.what == "a close" {
-					break
-				}
+			}
+		}
+		for _, cases := range [][]asyncio.Case{{&never}, {fromA, toOut, &never, fromB}} {
+			closed := make(chan int)
+			fromClosed := asyncio.Receiving(closed)
+			task := selecting(ctx, append(cases, fromClosed)...)
+			letWait(t, ctx)
+			go close(closed)
+			chosen, err := task.Await(ctx)
+			wantChosen(t, "a close", chosen, err, fromClosed, nil)
+			if fromClosed.OK {
+				t.Error("a close came as a value")
 			}
 		}
 		until(ctx, func() bool { return runtime.NumGoroutine() <= goroutines })

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/lowlevel"
@@ -236,6 +238,19 @@ func TestSelect_standsInLineLikeEverybody(t *testing.T) {
 	}, fifo)
 }
 
+func TestSelect_twiceInOneLine_isServedByTheFirstArgument(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		q := asyncio.NewQueue[int](0)
+		first, second := q.Getting(), q.Getting()
+		task := selecting(ctx, first, second)
+		letWait(t, ctx)
+		q.TryPut(1)
+		chosen, err := task.Await(ctx)
+		wantChosen(t, "Select", chosen, err, first, nil)
+		return nil
+	})
+}
+
 // Were it only told that there is something, the getter would always be quicker.
 func TestSelect_besideAGetter_getsItsShare(t *testing.T) {
 	run(t, func(ctx context.Context) error {
@@ -416,6 +431,20 @@ func TestSelect_aQueueThatIsShutDown_isThatCasesError(t *testing.T) {
 	})
 }
 
+func TestSelect_aQueueThatIsShutDown_givesWhatItStillHas(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		q := asyncio.NewQueue[int](0)
+		q.TryPut(1)
+		q.Shutdown(false)
+		get := q.Getting()
+		chosen, err := asyncio.Select(ctx, get)
+		wantChosen(t, "Select", chosen, err, get, nil)
+		chosen, err = asyncio.Select(ctx, get)
+		wantChosen(t, "when it is empty", chosen, err, get, asyncio.ErrQueueShutDown)
+		return nil
+	})
+}
+
 func TestSelect_roomInAQueueThatIsShutDownBeforeItRuns_isNotUsed(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		q := asyncio.NewQueue[int](1)
@@ -476,11 +505,11 @@ func TestSelect_aNilCase_isDisabled(t *testing.T) {
 func TestSelect_sleeping_endsAtItsTimeAndLeavesNoTimerBehind(t *testing.T) {
 	run(t, func(ctx context.Context) error {
 		loop := asyncio.RunningLoop(ctx)
-		long, short := asyncio.Sleeping(time.Hour), asyncio.Sleeping(time.Minute)
+		long, short, same := asyncio.Sleeping(time.Hour), asyncio.Sleeping(time.Minute), asyncio.Sleeping(time.Minute)
 		var never asyncio.Event
 		for range 2 { // a case can be used again
 			start := loop.Time()
-			chosen, err := asyncio.Select(ctx, long, &never, short)
+			chosen, err := asyncio.Select(ctx, long, &never, short, same, long)
 			wantChosen(t, "Select", chosen, err, short, nil)
 			if took := loop.Time() - start; took != time.Minute {
 				t.Errorf("took %v", took)
@@ -532,6 +561,9 @@ func TestSelect_theErrorOfAFutureThatWasNotChosen_isReported(t *testing.T) {
 		for _, task := range tasks {
 			task.Await(ctx)
 		}
+		ended := newFuture[int](ctx)
+		ended.SetError(errors.New("seen at once"))
+		asyncio.Select(ctx, ended)
 		return asyncio.Sleep(ctx, time.Minute)
 	}, asyncio.WithExceptionHandler(func(i asyncio.ExceptionInfo) { reports = append(reports, i.Err) }))
 	if len(reports) != 1 || reports[0] != boom {
@@ -571,6 +603,31 @@ func (d *doorbell) WaitName() string          { return "a doorbell" }
 func (d *doorbell) Line() *lowlevel.WaitQueue { return &d.line }
 func (d *doorbell) Try() (bool, error)        { return d.rung, nil }
 func (d *doorbell) Woken() (bool, error)      { return d.rung, nil }
+
+func TestSelect_ofWhatComesFromOutside_isNoDeadlockWhileItWaits(t *testing.T) {
+	loop := clockLoop(t)
+	var bell doorbell
+	var chosen asyncio.Case
+	asyncio.RunThreadsafe(loop, func(ctx context.Context) (_ int, err error) {
+		chosen, err = asyncio.Select(ctx, lowlevel.CaseOutside(&bell))
+		return 0, err
+	})
+	time.AfterFunc(time.Millisecond, func() {
+		loop.CallSoonThreadsafe(func() { bell.rung = true; bell.line.WakeAll() })
+	})
+	runAll(loop) // gives up at once if nothing can come
+	wantChosen(t, "Select", chosen, nil, lowlevel.CaseOutside(&bell), nil)
+
+	for _, outside := range []asyncio.Case{lowlevel.CaseOutside(&doorbell{}), asyncio.Receiving(make(chan int))} {
+		report := deadlocked(t, context.Background(), func(ctx context.Context) error {
+			var set, never asyncio.Event
+			asyncio.Go(ctx, func(context.Context) error { set.Set(); return nil })
+			asyncio.Select(ctx, &set, outside)
+			return never.Wait(ctx)
+		})
+		wantText(t, report, "main waits for an Event")
+	}
+}
 
 func TestSelect_misused_saysSo(t *testing.T) {
 	other := clockLoop(t)
@@ -621,6 +678,26 @@ func TestSelect_misused_saysSo(t *testing.T) {
 		task.Cancel()
 		return nil
 	})
+}
+
+func TestSelect_returned_keepsNothingOfItsCases(t *testing.T) {
+	run(t, func(ctx context.Context) error {
+		chosen := selectOnce(ctx)
+		runtime.GC()
+		if chosen.Value() != nil {
+			t.Error("the case is still in memory")
+		}
+		return nil
+	})
+}
+
+// selectOnce waits for a future as one of many cases, and returns whether it is still
+// in memory.
+func selectOnce(ctx context.Context) weak.Pointer[intFuture] {
+	f := newFuture[int](ctx)
+	asyncio.RunningLoop(ctx).CallSoon(func() { f.SetResult(1) })
+	asyncio.Select(ctx, &asyncio.Event{}, &asyncio.Event{}, &asyncio.Event{}, &asyncio.Event{}, f)
+	return weak.Make(f)
 }
 
 func TestSelect_allocatesNothing(t *testing.T) {
