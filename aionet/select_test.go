@@ -3,10 +3,12 @@ package aionet_test
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-asyncio/asyncio"
+	"github.com/go-asyncio/asyncio/aionet"
 )
 
 func TestSelect_aConnectionThatIsReadable_takesNothing(t *testing.T) {
@@ -77,5 +79,38 @@ func TestSelect_aConnectionThatSomebodyElseHasRead_waitsOn(t *testing.T) {
 			}
 			return nil
 		}, fifo)
+	})
+}
+
+func TestSelect_aConnectionAlone_isNoDeadlock(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		err := asyncio.Run(context.Background(), func(ctx context.Context) error {
+			a, b := pipe(t, ctx, network)
+			time.AfterFunc(time.Millisecond, func() { a.Write([]byte("hello")) })
+			_, err := asyncio.Select(ctx, b.WhenReadable())
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSelect_aConnectionOfAnotherLoop_saysSo(t *testing.T) {
+	onEach(t, func(t *testing.T, network string) {
+		other, err := on(background(t), func(ctx context.Context) (*aionet.Conn, error) {
+			_, b := pipe(t, ctx, network)
+			return b, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, func(ctx context.Context) error {
+			chosen, err := asyncio.Select(ctx, other.WhenReadable())
+			if chosen != other.WhenReadable() || err == nil || !strings.Contains(err.Error(), "belongs to another event loop") {
+				t.Errorf("got %v, %v", chosen, err)
+			}
+			return nil
+		})
 	})
 }
