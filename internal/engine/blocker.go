@@ -16,11 +16,12 @@ import (
 // to begin and to end: each goroutine's stack is noted while the others run, and
 // is that of the moment at which the profile began. It takes 1.4 µs of processor
 // time a goroutine (measured at 200,000: 0.27 s) and 0.4 KB, given back afterwards;
-// nothing among a few thousand. At 1,000,000 suspended tasks the collector may have
-// to run for it, too: there the line came 8 to 22 s after the limit, on two cores
-// that other programs kept busy five times over. So the watchdog says first that
-// the loop is blocked. (The same as text, from runtime/pprof, takes 4 to 7 µs; an
-// execution trace 0.8 µs, but nobody else may trace then.) The loop pays nothing
+// nothing among a few thousand. At 1,000,000 suspended tasks it took 2.4 s. On two
+// cores that other programs kept busy seven times over, the line came 3 s after the
+// limit if the loop slept, and 25 s if it computed, which takes time from the search.
+// So the watchdog says first that the loop is blocked. (The same as text, from
+// runtime/pprof, takes 4 to 7 µs; an execution trace 0.8 µs, but nobody else may
+// trace then.) The loop pays nothing
 // before it is suspected: see marks.go.
 //
 // A CPU profile would be cheaper, but there can be one only, and that may be the
