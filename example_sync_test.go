@@ -2,6 +2,7 @@ package asyncio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -269,4 +270,76 @@ func ExampleSingleFlight() {
 	}, asyncio.WithVirtualClock())
 	fmt.Println(fetches, "fetch")
 	// Output: 1 fetch
+}
+
+// A chat: everybody gets each message, and the one who is slow hears of what it
+// has missed.
+func ExampleBroadcast() {
+	chat := asyncio.NewBroadcast[string](2)
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		reader := func(name string, pause time.Duration) func(ctx context.Context) error {
+			messages := chat.Subscribe()
+			return func(ctx context.Context) error {
+				for text, err := range messages.All(ctx) {
+					var lagged *asyncio.LaggedError
+					switch {
+					case errors.As(err, &lagged):
+						fmt.Println(name, "has missed", lagged.Lost)
+					case err != nil:
+						return err
+					default:
+						fmt.Println(name, "reads", text)
+						asyncio.Sleep(ctx, pause)
+					}
+				}
+				return nil
+			}
+		}
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			g.Go(reader("Ada", 0))
+			g.Go(reader("Bob", time.Minute))
+			for _, text := range []string{"one", "two", "three", "four"} {
+				asyncio.Sleep(ctx, time.Second)
+				chat.Send(text)
+			}
+			chat.Close()
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// Ada reads one
+	// Bob reads one
+	// Ada reads two
+	// Ada reads three
+	// Ada reads four
+	// Bob has missed 1
+	// Bob reads three
+	// Bob reads four
+}
+
+// A worker follows a setting. It sees the last one only.
+func ExampleWatch() {
+	limit := asyncio.NewWatch(10)
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			g.Go(func(ctx context.Context) error {
+				for n, err := range limit.Subscribe().All(ctx) {
+					if err != nil {
+						return err
+					}
+					fmt.Println("the limit is", n)
+				}
+				return nil
+			})
+			asyncio.Sleep(ctx, time.Second)
+			limit.Set(20)
+			limit.Set(30)
+			asyncio.Sleep(ctx, time.Second)
+			limit.Close()
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// the limit is 10
+	// the limit is 30
 }

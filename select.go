@@ -12,6 +12,7 @@ import (
 //     and Put.
 //   - An [Event], a [Ticker], a [Future] (which [After] makes, too) and a [Task] are
 //     cases themselves: of Wait and of Await.
+//   - [Subscription.Receiving] is a call of Recv, and a [Watcher] one of its Changed.
 //   - [Lock.Acquiring], [Semaphore.Acquiring] and [BoundedSemaphore.Acquiring] are
 //     calls of Acquire.
 //   - [Sleeping] is a call of [Sleep]: a limit for the others.

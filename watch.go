@@ -1,92 +1,180 @@
 package asyncio
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
-// watch returns what lets by be told of each of the futures, not yet begun, and
-// the futures in the same order: those given, without repetitions.
-func watch[A AnyFuture](call string, p *engine.Parking, by engine.Watcher, given []A) ([]A, []engine.Watch, error) {
-	for _, f := range given {
-		inner, l := f.inner()
-		if err := engine.CanAwait(call, p.Task(), inner, l); err != nil {
-			return nil, nil, err
-		}
-	}
-	futures := make([]A, 0, len(given))
-	watches := make([]engine.Watch, 0, len(given))
-	for _, f := range given {
-		if inner, _ := f.inner(); inner.Claim() {
-			watches = append(watches, engine.MakeWatch(by, inner, len(futures)))
-			futures = append(futures, f)
-		}
-	}
-	for i := range watches {
-		watches[i].Of().Unclaim()
-	}
-	return futures, watches, nil
+// ErrWatchClosed is returned by [Watch.Set] on a Watch that is closed, and by waits
+// for another value of it.
+var ErrWatchClosed = errors.New("asyncio: the watch is closed")
+
+// A Watch is a value that tasks can wait for to change: a configuration, a state, a
+// progress (tokio's watch channel). It has the last value only: who is slow misses
+// those in between, but never the last one. To get each of them, use a [Broadcast].
+//
+// Setting costs a few nanoseconds, and a wake-up for each task that waits, with 0
+// allocations. A Watch belongs to one loop. The zero Watch has the zero value.
+type Watch[T any] struct {
+	home    engine.Home
+	queue   engine.WaitQueue
+	value   T
+	version int // how often it was set
+	closed  bool
 }
 
-// mustFutures panics if one of the futures is nil.
-func mustFutures[A AnyFuture](call string, futures []A) {
-	var none A
-	for i, f := range futures {
-		if any(f) == any(none) {
-			panic(fmt.Sprintf("asyncio: %s: number %d of %d futures is nil", call, i+1, len(futures)))
-		}
-	}
+// NewWatch returns a Watch that has the value v.
+func NewWatch[T any](v T) *Watch[T] { return &Watch[T]{value: v} }
+
+// Get returns the value.
+func (w *Watch[T]) Get() T { return w.value }
+
+// Set makes v the value, and wakes all that wait for another one. It does not wait.
+// On a closed Watch it returns [ErrWatchClosed], and changes nothing.
+func (w *Watch[T]) Set(v T) error {
+	return w.Update(func(value *T) bool { *value = v; return true })
 }
 
-// namesOf is what waits for several futures says of them in reports: the names
-// of those that are still pending, but not of a thousand.
-func namesOf[A AnyFuture](futures []A, watches []engine.Watch) string {
-	const most = 5
-	names, n := "", 0
-	for i := range watches {
-		if f := watches[i].Of(); f == nil || f.Done() {
-			continue
-		}
-		n++
-		if n <= most {
-			if n > 1 {
-				names += ", "
-			}
-			names += futures[i].name()
-		}
+// Update lets fn change the value in place. If fn returns false nobody is told: so
+// what is set only if it differs wakes nobody for nothing. fn must not wait. On a
+// closed Watch Update returns [ErrWatchClosed], and does not call fn.
+func (w *Watch[T]) Update(fn func(value *T) (changed bool)) error {
+	w.home.Check("Watch.Update")
+	if w.closed {
+		return ErrWatchClosed
 	}
-	if n > most {
-		names += fmt.Sprintf(" and %d more", n-most)
-	}
-	return names
-}
-
-// tasksOf yields the tasks among the futures that are still pending. If any of
-// the futures is enough, they all have to be tasks, or it yields none.
-func tasksOf[A AnyFuture](futures []A, watches []engine.Watch, any bool, yield func(*engine.Task) bool) {
-	var tasks []*engine.Task
-	for i := range watches {
-		if f := watches[i].Of(); f == nil || f.Done() {
-			continue
-		}
-		if t := taskOf(futures[i]); t != nil {
-			tasks = append(tasks, t)
-		} else if any {
-			return
-		}
-	}
-	for _, t := range tasks {
-		if !yield(t) {
-			return
-		}
-	}
-}
-
-// taskOf returns the task that f is, or nil.
-func taskOf(f AnyFuture) *engine.Task {
-	if t, ok := f.(interface{ self() *engine.Task }); ok {
-		return t.self()
+	if fn(&w.value) {
+		w.version++
+		w.queue.WakeAll()
 	}
 	return nil
 }
+
+// Close says that the value will not change any more: who waits for another one
+// gets [ErrWatchClosed]. Get goes on returning the last one.
+func (w *Watch[T]) Close() {
+	w.home.Check("Watch.Close")
+	w.closed = true
+	w.queue.Fail(ErrWatchClosed)
+}
+
+// WaitFor waits until the value is such that pred returns true, and returns it. If
+// it is so already, WaitFor returns at once, whatever the state of ctx. pred must
+// not wait; it sees the values there are when the task runs.
+//
+// If ctx ends first, WaitFor returns its cause; if the Watch is closed,
+// [ErrWatchClosed].
+func (w *Watch[T]) WaitFor(ctx context.Context, pred func(T) bool) (v T, err error) {
+	p, err := w.home.Step(ctx)
+	if err != nil {
+		return v, err
+	}
+	for !pred(w.value) {
+		if w.closed {
+			return v, ErrWatchClosed
+		}
+		if err := p.Wait(ctx, &w.queue, waitWatch); err != nil {
+			return v, err
+		}
+	}
+	return w.value, nil
+}
+
+// Subscribe returns a Watcher that has seen the value there is now.
+func (w *Watch[T]) Subscribe() *Watcher[T] {
+	w.home.Check("Watch.Subscribe")
+	return &Watcher[T]{of: w, seen: w.version}
+}
+
+// String shows the value, and how many tasks wait.
+func (w *Watch[T]) String() string {
+	s := fmt.Sprintf("a Watch (%v", w.value)
+	if w.closed {
+		s += ", closed"
+	}
+	return s + w.queue.Waiting()
+}
+
+// A Watcher knows which value of a [Watch] it has seen, so that it can wait for
+// another one. It is a case of [Select], that of Changed: when it was chosen, Get
+// returns the value. The Watch does not know its watchers, and they need no end.
+type Watcher[T any] struct {
+	of   *Watch[T]
+	seen int // the version
+}
+
+// Get returns the value, and marks it as seen.
+func (r *Watcher[T]) Get() T {
+	r.seen = r.of.version
+	return r.of.value
+}
+
+// Changed waits until the value was set since the watcher has last seen it, marks
+// it as seen and returns it.
+//
+// If ctx is done or ends first, Changed returns its cause, and nothing is marked.
+// If the Watch is closed and the last value was seen, it returns [ErrWatchClosed].
+func (r *Watcher[T]) Changed(ctx context.Context) (v T, err error) {
+	p, err := r.of.home.Step(ctx)
+	if err != nil {
+		return v, err
+	}
+	if engine.CauseOf(ctx) != nil {
+		return v, p.Wait(ctx, nil, waitWatch)
+	}
+	for {
+		if done, err := r.try(); done {
+			return r.of.value, err
+		}
+		if err := p.Wait(ctx, &r.of.queue, waitWatch); err != nil {
+			return v, err
+		}
+	}
+}
+
+// try marks the value as seen, and reports whether there is nothing to wait for.
+func (r *Watcher[T]) try() (done bool, err error) {
+	switch {
+	case r.seen != r.of.version:
+		r.seen = r.of.version
+		return true, nil
+	case r.of.closed:
+		return true, ErrWatchClosed
+	}
+	return false, nil
+}
+
+// All returns an iterator that yields the value there is, and then the last one
+// each time when it was set since, until the Watch is closed. If ctx ends, it yields
+// the cause, and ends.
+func (r *Watcher[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		v, err := r.Get(), error(nil)
+		for yield(v, err) && err == nil {
+			v, err = r.Changed(ctx)
+			if err == ErrWatchClosed && r.of.closed { // and not ctx's cause
+				return
+			}
+		}
+	}
+}
+
+func (r *Watcher[T]) selecting() engine.Case { return enabled((*watchCase[T])(r)) }
+
+type watchCase[T any] Watcher[T]
+
+func (c *watchCase[T]) Try(p *engine.Parking) (bool, error) {
+	if err := c.of.home.Admit(p); err != nil {
+		return true, err
+	}
+	return (*Watcher[T])(c).try()
+}
+
+func (c *watchCase[T]) Enter(s *engine.Selection)           { s.SharedLine(&c.of.queue, waitWatch) }
+func (c *watchCase[T]) Woken(*engine.Parking) (bool, error) { return (*Watcher[T])(c).try() }
+
+var waitWatch engine.Waitable = engine.Named("a Watch to change")
