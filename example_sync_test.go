@@ -343,3 +343,28 @@ func ExampleWatch() {
 	// the limit is 10
 	// the limit is 30
 }
+
+// Ten megabytes may be in work at a time. The large file is not kept waiting for ever
+// by small ones that come after it.
+func ExampleSemaphore_AcquireN() {
+	asyncio.Run(context.Background(), func(ctx context.Context) error {
+		megabytes := asyncio.NewSemaphore(10)
+		return asyncio.Group(ctx, func(ctx context.Context, g *asyncio.TaskGroup) error {
+			for _, size := range []int{4, 9, 1} {
+				g.Go(func(ctx context.Context) error {
+					if err := megabytes.AcquireN(ctx, size); err != nil {
+						return err
+					}
+					defer megabytes.ReleaseN(size)
+					fmt.Println(size, "MB at", asyncio.RunningLoop(ctx).Time())
+					return asyncio.Sleep(ctx, time.Second)
+				})
+			}
+			return nil
+		})
+	}, asyncio.WithVirtualClock())
+	// Output:
+	// 4 MB at 0s
+	// 9 MB at 1s
+	// 1 MB at 1s
+}

@@ -14,7 +14,7 @@ import (
 //     cases themselves: of Wait and of Await.
 //   - [Subscription.Receiving] is a call of Recv, and a [Watcher] one of its Changed.
 //   - [Lock.Acquiring], [Semaphore.Acquiring] and [BoundedSemaphore.Acquiring] are
-//     calls of Acquire.
+//     calls of Acquire, and [Semaphore.AcquiringN] of AcquireN.
 //   - [Sleeping] is a call of [Sleep]: a limit for the others.
 //   - [Receiving] and [Sending] are calls of [Recv] and [Send], on Go channels.
 //   - Other packages have cases, too, and package lowlevel makes them of primitives

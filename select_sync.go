@@ -63,24 +63,66 @@ type semaphoreCase Semaphore
 
 func (c *semaphoreCase) selecting() engine.Case { return enabled(c) }
 
-func (c *semaphoreCase) Try(p *engine.Parking) (bool, error) {
-	s := (*Semaphore)(c)
+func (c *semaphoreCase) Try(p *engine.Parking) (bool, error) { return (*Semaphore)(c).try(p, 1) }
+
+func (c *semaphoreCase) Enter(s *engine.Selection) {
+	c.waits++
+	s.LineN(&c.queue, 1, (*waitSemaphore)(c))
+}
+
+func (c *semaphoreCase) Woken(p *engine.Parking) (bool, error) { return (*Semaphore)(c).woken(p, 1) }
+
+// AcquiringN returns the case for [Select] that takes n permits, as AcquireN does. It
+// panics if n < 1.
+func (s *Semaphore) AcquiringN(n int) Case {
+	mustPermits("Semaphore.AcquiringN", n)
+	if s == nil {
+		return nil
+	}
+	return &permitsCase{s, n}
+}
+
+// permitsCase is the case of several permits.
+type permitsCase struct {
+	semaphore *Semaphore
+	n         int
+}
+
+func (c *permitsCase) selecting() engine.Case { return c }
+
+func (c *permitsCase) Try(p *engine.Parking) (bool, error) { return c.semaphore.try(p, c.n) }
+
+func (c *permitsCase) Enter(s *engine.Selection) {
+	c.semaphore.waits++
+	c.semaphore.keep()
+	s.LineN(&c.semaphore.queue, c.n, (*waitSemaphore)(c.semaphore))
+	s.TellLeft(c)
+}
+
+func (c *permitsCase) Woken(p *engine.Parking) (bool, error) { return c.semaphore.woken(p, c.n) }
+
+// Left serves those behind, who may want less.
+func (c *permitsCase) Left() { c.semaphore.serve() }
+
+// try takes n permits for a Select, if that need not wait.
+func (s *Semaphore) try(p *engine.Parking, n int) (bool, error) {
 	if err := s.home.Admit(p); err != nil {
 		return true, err
 	}
 	s.settle(p.Loop())
-	if s.free == 0 {
+	if s.closed {
+		return true, ErrSemaphoreClosed
+	}
+	if !s.takeNow(n) {
 		return false, nil
 	}
-	s.free--
-	return c.Woken(p)
+	return s.woken(p, n)
 }
 
-func (c *semaphoreCase) Enter(s *engine.Selection) { s.Line(&c.queue, (*waitSemaphore)(c)) }
-
-func (c *semaphoreCase) Woken(p *engine.Parking) (bool, error) {
-	if s := (*Semaphore)(c); s.noting() {
-		s.holders.AddLoose(p.Task())
+// woken notes what a Select has taken.
+func (s *Semaphore) woken(p *engine.Parking, n int) (bool, error) {
+	if s.noting() {
+		s.note(p.Task(), n)
 	}
 	return true, nil
 }

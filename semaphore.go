@@ -2,13 +2,21 @@ package asyncio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-asyncio/asyncio/internal/engine"
 )
 
+// ErrSemaphoreClosed is returned by Acquire on a semaphore that is closed.
+var ErrSemaphoreClosed = errors.New("asyncio: the semaphore is closed")
+
 // A Semaphore lets a number of tasks in at a time. It is fair, costs a few
 // nanoseconds and 0 allocations, and belongs to one loop.
+//
+// A task may want several permits at once ([Semaphore.AcquireN]); those who come after
+// it wait behind it, so it gets them in the end. The number of permits can change
+// ([Semaphore.SetLimit]), and a semaphore can be closed.
 //
 // Who holds a permit is known of those that are in [Semaphore.Do], and in debug
 // mode of all. So reports can name them, and tasks that wait for one another's
@@ -16,9 +24,12 @@ import (
 type Semaphore struct {
 	home    engine.Home
 	queue   engine.WaitQueue
-	free    int
-	permits int // the most that were ever free
+	free    int // negative: so many are to be taken out as they come back
+	aside   int // free, too, but kept for the first in line, who wants more of them
+	permits int // how many there are; more come by Release
 	holders engine.Holders
+	waits   uint64
+	closed  bool
 
 	// In debug mode Acquire and Release note whose the permit is. For that to cost
 	// nothing otherwise it shows in what they compare anyway.
@@ -36,8 +47,8 @@ func NewSemaphore(n int) *Semaphore {
 
 // Acquire waits for a permit and takes it.
 //
-// If ctx is done or ends first, Acquire returns its cause and no permit is
-// taken.
+// If ctx is done or ends first, Acquire returns its cause; if the semaphore is or gets
+// closed, [ErrSemaphoreClosed]. Then no permit is taken.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	if s.free > 0 {
 		if t := engine.Live(ctx); t != nil && t.Scope.Loop() == s.fast {
@@ -45,13 +56,26 @@ func (s *Semaphore) Acquire(ctx context.Context) error {
 			return nil
 		}
 	}
-	return s.acquire(ctx)
+	return s.acquire(ctx, 1)
 }
 
-func (s *Semaphore) acquire(ctx context.Context) error {
-	err := s.take(ctx)
+// AcquireN waits for n permits, and takes them at once. Who comes later waits behind,
+// even for fewer. If the semaphore has fewer permits, AcquireN waits until it has more
+// ([Semaphore.SetLimit], [Semaphore.Release]). It returns an error at once if n < 1.
+//
+// If ctx is done or ends first, AcquireN returns its cause; if the semaphore is or gets
+// closed, [ErrSemaphoreClosed]. Then no permit is taken.
+func (s *Semaphore) AcquireN(ctx context.Context, n int) error {
+	if n < 1 {
+		return engine.AtOnce(fmt.Errorf("asyncio: Semaphore.AcquireN: n is %d; it must be at least 1", n))
+	}
+	return s.acquire(ctx, n)
+}
+
+func (s *Semaphore) acquire(ctx context.Context, n int) error {
+	err := s.take(ctx, n)
 	if err == nil && s.noting() {
-		s.holders.AddLoose(s.home.Loop().Current())
+		s.note(s.home.Loop().Current(), n)
 	}
 	return err
 }
@@ -59,41 +83,116 @@ func (s *Semaphore) acquire(ctx context.Context) error {
 // noting reports whether the loop is in debug mode.
 func (s *Semaphore) noting() bool { return s.most < 0 }
 
-// take waits for a permit.
-func (s *Semaphore) take(ctx context.Context) error {
+// note notes that t has taken n permits.
+func (s *Semaphore) note(t *engine.Task, n int) {
+	for range n {
+		s.holders.AddLoose(t)
+	}
+}
+
+// take waits for n permits.
+func (s *Semaphore) take(ctx context.Context, n int) error {
 	p, err := s.home.Step(ctx)
 	if err != nil {
 		return err
 	}
 	s.settle(p.Loop())
-	if s.free > 0 && engine.CauseOf(ctx) == nil {
-		s.free--
-		return nil
+	if engine.CauseOf(ctx) == nil {
+		if s.closed {
+			return ErrSemaphoreClosed
+		}
+		if s.takeNow(n) {
+			return nil
+		}
+		s.waits++
 	}
+	s.keep()
 	p.BehindAny((*waitSemaphore)(s), s.holders.Len() > 0)
-	return p.Wait(ctx, &s.queue, (*waitSemaphore)(s))
+	if err = s.queue.WaitN(ctx, p, n, (*waitSemaphore)(s)); err != nil {
+		s.serve() // those behind may want less
+	}
+	return err
+}
+
+// takeNow takes n permits if they are there and nobody waits.
+func (s *Semaphore) takeNow(n int) bool {
+	s.serve()
+	if s.free < n {
+		return false
+	}
+	s.free -= n
+	return true
+}
+
+// keep is called by who is about to wait: while somebody does nothing is free, and so
+// the short way in Acquire need not look at the line.
+func (s *Semaphore) keep() {
+	if s.free > 0 {
+		s.aside += s.free
+		s.free = 0
+	}
+}
+
+// serve gives those in line what they want, as far as there is, in their order.
+func (s *Semaphore) serve() {
+	for s.aside > 0 {
+		n, ok := s.queue.FirstWants()
+		if !ok {
+			s.free += s.aside
+			s.aside = 0
+			s.permits = max(s.permits, s.free)
+			return
+		}
+		if n > s.aside {
+			return
+		}
+		if s.queue.ServeFirst() {
+			s.aside -= n
+		}
+	}
 }
 
 // settle finds out what Acquire and Release have to do on the loop l.
 func (s *Semaphore) settle(l *engine.Loop) {
-	if s.fast, s.most = l, s.permits; l.Debug {
+	s.fast, s.most = l, s.permits
+	if l.Debug {
 		s.fast, s.most = nil, -1
+	}
+	if s.closed {
+		s.fast = nil
 	}
 }
 
 // TryAcquire takes a permit if one is free, and reports whether it did.
 func (s *Semaphore) TryAcquire() bool {
 	s.home.Check("Semaphore.TryAcquire")
-	if s.free == 0 {
+	return s.tryAcquire(1)
+}
+
+// TryAcquireN takes n permits if they are free and nobody waits, and reports whether
+// it did. It panics if n < 1.
+func (s *Semaphore) TryAcquireN(n int) bool {
+	mustPermits("Semaphore.TryAcquireN", n)
+	s.home.Check("Semaphore.TryAcquireN")
+	return s.tryAcquire(n)
+}
+
+func (s *Semaphore) tryAcquire(n int) bool {
+	if s.closed || !s.takeNow(n) {
 		return false
 	}
-	s.free--
 	if s.noting() {
 		if t := s.home.Loop().Current(); t != nil {
-			s.holders.AddLoose(t)
+			s.note(t, n)
 		}
 	}
 	return true
+}
+
+func mustPermits(call string, n int) {
+	if n < 1 {
+		panic(fmt.Sprintf("asyncio: %s: n is %d; it must be at least 1", call, n))
+	}
 }
 
 // Release gives a permit back: to the task that has waited longest, if any
@@ -103,26 +202,92 @@ func (s *Semaphore) Release() {
 	s.release()
 }
 
+// ReleaseN gives n permits back. It panics if n < 1.
+func (s *Semaphore) ReleaseN(n int) {
+	mustPermits("Semaphore.ReleaseN", n)
+	s.home.Check("Semaphore.ReleaseN")
+	s.handOn(n)
+}
+
 func (s *Semaphore) release() {
 	if s.queue.Empty() && s.free < s.most {
 		s.free++
 	} else {
-		s.handOn()
+		s.handOn(1)
 	}
 }
 
-// handOn gives a permit to the task that has waited longest, if one waits.
-func (s *Semaphore) handOn() {
-	if s.queue.WakeFirst() == nil {
-		s.free++
-		s.permits = max(s.permits, s.free)
-	}
+// handOn takes n permits in, and gives them to those who wait.
+func (s *Semaphore) handOn(n int) {
+	s.add(n)
 	if s.noting() {
-		s.holders.Drop(s.home.Loop().Current())
+		for range n {
+			s.holders.Drop(s.home.Loop().Current())
+		}
 	} else {
 		s.most = s.permits
 	}
 }
+
+// add is for n permits more, which first go into what SetLimit has taken out.
+func (s *Semaphore) add(n int) {
+	if s.free < 0 {
+		owed := min(n, -s.free)
+		s.free += owed
+		n -= owed
+	}
+	s.aside += n
+	s.serve()
+}
+
+// SetLimit changes the number of permits to n: how many can be out at a time. If more
+// are out, the next ones that come back are not handed out again. SetLimit panics if
+// n is negative.
+func (s *Semaphore) SetLimit(n int) {
+	if n < 0 {
+		panic(fmt.Sprintf("asyncio: Semaphore.SetLimit: %d permits; it must not be negative", n))
+	}
+	s.home.Check("Semaphore.SetLimit")
+	more := n - s.permits
+	s.permits = n
+	if more > 0 {
+		s.add(more)
+	} else {
+		kept := min(s.aside, -more)
+		s.aside -= kept
+		s.free += more + kept
+	}
+	if !s.noting() {
+		s.most = s.permits
+	}
+}
+
+// Close lets those who wait, and Acquire from now on, fail with [ErrSemaphoreClosed].
+// Permits that are out can still be given back. Closing again does nothing.
+func (s *Semaphore) Close() {
+	s.home.Check("Semaphore.Close")
+	s.closed, s.fast = true, nil
+	s.queue.Fail(ErrSemaphoreClosed)
+	s.serve()
+}
+
+// SemaphoreStats is what a [Semaphore] is doing.
+type SemaphoreStats struct {
+	Limit   int    // how many permits there are
+	InUse   int    // of these, how many are out; after a SetLimit it may be more
+	Waiting int    // tasks in line
+	Waits   uint64 // how often a task had to wait since the semaphore was made
+}
+
+// Stats returns what the semaphore is doing. It takes time in proportion to the number
+// of tasks that wait.
+func (s *Semaphore) Stats() SemaphoreStats {
+	s.home.Check("Semaphore.Stats")
+	return SemaphoreStats{Limit: s.permits, InUse: s.out(), Waiting: s.queue.Len(), Waits: s.waits}
+}
+
+// out returns how many permits are out.
+func (s *Semaphore) out() int { return s.permits - s.free - s.aside }
 
 // Do runs fn while it holds a permit, and gives that back however fn ends.
 func (s *Semaphore) Do(ctx context.Context, fn func() error) error {
@@ -145,7 +310,7 @@ func (s *Semaphore) enter(ctx context.Context) (slot int32, err error) {
 		s.free--
 		return s.holders.Add(t), nil
 	}
-	if err := s.acquire(ctx); err != nil || s.noting() {
+	if err := s.acquire(ctx, 1); err != nil || s.noting() {
 		return -1, err
 	}
 	return s.holders.Add(s.home.Loop().Current()), nil
@@ -160,11 +325,17 @@ func (s *Semaphore) leave(slot int32) {
 }
 
 // Locked reports whether Acquire would have to wait.
-func (s *Semaphore) Locked() bool { return s.free == 0 }
+func (s *Semaphore) Locked() bool {
+	return !s.closed && s.free <= 0 && (s.aside == 0 || !s.queue.Empty())
+}
 
 // String shows how many permits are free, and how many tasks wait.
 func (s *Semaphore) String() string {
-	return fmt.Sprintf("a Semaphore (%d free", s.free) + s.queue.Waiting()
+	text := fmt.Sprintf("a Semaphore (%d free", max(0, s.free)+s.aside)
+	if s.closed {
+		text += ", closed"
+	}
+	return text + s.queue.Waiting()
 }
 
 // waitSemaphore is a Semaphore as what a task waits for.
@@ -182,7 +353,7 @@ func (s *waitSemaphore) WaitName() string {
 // WokenBy yields the holders, if all of them are known. Any of them may release
 // a permit, and so may any other task.
 func (s *waitSemaphore) WokenBy(yield func(*engine.Task) bool) engine.Wakers {
-	if s.holders.Len() >= s.permits-s.free {
+	if s.holders.Len() >= (*Semaphore)(s).out() {
 		s.holders.Tasks(yield)
 	}
 	return engine.Wakers{Any: true, Unless: "a task that does not hold the Semaphore releases it"}
