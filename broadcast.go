@@ -104,19 +104,26 @@ type Subscription[T any] struct {
 // When the Broadcast is closed and all was received, it returns
 // [ErrBroadcastClosed].
 func (s *Subscription[T]) Recv(ctx context.Context) (v T, err error) {
-	p, err := s.of.home.Step(ctx)
+	err = receive(ctx, &s.of.home, &s.of.queue, waitBroadcast, func() (bool, error) { return s.try(&v) })
+	return v, err
+}
+
+// receive waits in line, again and again, until try has nothing to wait for, and
+// returns its error. Under a done context it does not try.
+func receive(ctx context.Context, home *engine.Home, q *engine.WaitQueue, what engine.Waitable, try func() (done bool, err error)) error {
+	p, err := home.Step(ctx)
 	if err != nil {
-		return v, err
+		return err
 	}
 	if engine.CauseOf(ctx) != nil {
-		return v, p.Wait(ctx, nil, waitBroadcast)
+		return p.Wait(ctx, nil, what)
 	}
 	for {
-		if done, err := s.try(&v); done {
-			return v, err
+		if done, err := try(); done {
+			return err
 		}
-		if err := p.Wait(ctx, &s.of.queue, waitBroadcast); err != nil {
-			return v, err
+		if err := p.Wait(ctx, q, what); err != nil {
+			return err
 		}
 	}
 }

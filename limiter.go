@@ -74,14 +74,7 @@ func (m *Limiter) AcquireN(ctx context.Context, n int) error {
 // TryAcquire takes a token if there is one and nobody waits for it, and reports
 // whether it did. It panics if it is not called on the limiter's loop.
 func (m *Limiter) TryAcquire() bool {
-	if l := m.home.Loop(); l == nil || l.Closed() {
-		l := engine.Here()
-		if l == nil {
-			panic(fmt.Sprintf("asyncio: Limiter.TryAcquire: %v", ErrWrongGoroutine))
-		}
-		m.bind(l)
-	}
-	m.home.Loop().Check("Limiter.TryAcquire")
+	m.bind(m.home.Here("Limiter.TryAcquire"))
 	m.bucket.refill(m.home.Loop().Time())
 	return m.queue.Empty() && m.bucket.take(1)
 }

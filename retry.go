@@ -74,19 +74,8 @@ func (r RetryPolicy) Do(ctx context.Context, fn func(ctx context.Context) error)
 	if fn == nil {
 		panic("asyncio: RetryPolicy.Do: nil function")
 	}
-	t, err := r.begin(ctx)
-	if err != nil {
-		return err
-	}
-	for {
-		if err = fn(ctx); err == nil {
-			t.succeeded()
-			return nil
-		}
-		if err = t.failed(ctx, err); err != nil {
-			return err
-		}
-	}
+	_, err := Retry(ctx, r, func(ctx context.Context) (None, error) { return None{}, fn(ctx) })
+	return err
 }
 
 // A RetryError says that [Retry] has given up.

@@ -65,10 +65,7 @@ func (c *semaphoreCase) selecting() engine.Case { return enabled(c) }
 
 func (c *semaphoreCase) Try(p *engine.Parking) (bool, error) { return (*Semaphore)(c).try(p, 1) }
 
-func (c *semaphoreCase) Enter(s *engine.Selection) {
-	c.waits++
-	s.LineN(&c.queue, 1, (*waitSemaphore)(c))
-}
+func (c *semaphoreCase) Enter(s *engine.Selection) { (*Semaphore)(c).line(s, 1) }
 
 func (c *semaphoreCase) Woken(p *engine.Parking) (bool, error) { return (*Semaphore)(c).woken(p, 1) }
 
@@ -93,9 +90,7 @@ func (c *permitsCase) selecting() engine.Case { return c }
 func (c *permitsCase) Try(p *engine.Parking) (bool, error) { return c.semaphore.try(p, c.n) }
 
 func (c *permitsCase) Enter(s *engine.Selection) {
-	c.semaphore.waits++
-	c.semaphore.keep()
-	s.LineN(&c.semaphore.queue, c.n, (*waitSemaphore)(c.semaphore))
+	c.semaphore.line(s, c.n)
 	s.TellLeft(c)
 }
 
@@ -117,6 +112,13 @@ func (s *Semaphore) try(p *engine.Parking, n int) (bool, error) {
 		return false, nil
 	}
 	return s.woken(p, n)
+}
+
+// line lets a Select wait for n permits.
+func (s *Semaphore) line(in *engine.Selection, n int) {
+	s.waits++
+	s.keep()
+	in.LineN(&s.queue, n, (*waitSemaphore)(s))
 }
 
 // woken notes what a Select has taken.

@@ -86,16 +86,7 @@ func (t *Ticker) Stop() {
 }
 
 // check panics if the caller is not on the ticker's loop.
-func (t *Ticker) check(call string) {
-	if l := t.home.Loop(); l == nil || l.Closed() {
-		l := engine.Here()
-		if l == nil {
-			panic(fmt.Sprintf("asyncio: %s: %v", call, ErrWrongGoroutine))
-		}
-		t.bind(l)
-	}
-	t.home.Loop().Check(call)
-}
+func (t *Ticker) check(call string) { t.bind(t.home.Here(call)) }
 
 // bind makes l the ticker's loop, unless it belongs to another. On a new clock it
 // is stopped.

@@ -119,21 +119,13 @@ func (r *Watcher[T]) Get() T {
 // If ctx is done or ends first, Changed returns its cause, and nothing is marked.
 // If the Watch is closed and the last value was seen, it returns [ErrWatchClosed].
 func (r *Watcher[T]) Changed(ctx context.Context) (v T, err error) {
-	p, err := r.of.home.Step(ctx)
-	if err != nil {
-		return v, err
-	}
-	if engine.CauseOf(ctx) != nil {
-		return v, p.Wait(ctx, nil, waitWatch)
-	}
-	for {
-		if done, err := r.try(); done {
-			return r.of.value, err
+	err = receive(ctx, &r.of.home, &r.of.queue, waitWatch, func() (done bool, err error) {
+		if done, err = r.try(); done {
+			v = r.of.value
 		}
-		if err := p.Wait(ctx, &r.of.queue, waitWatch); err != nil {
-			return v, err
-		}
-	}
+		return done, err
+	})
+	return v, err
 }
 
 // try marks the value as seen, and reports whether there is nothing to wait for.

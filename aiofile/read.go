@@ -152,7 +152,7 @@ var buffers = scratch.Of(onLoop)
 
 // fill fills p in the thread of c. The coroutine may be gone before the system is done, and p with it: so the system
 // fills a buffer of ours first.
-func fill(c *call, p []byte, read func([]byte) (int, error)) (n int, err error) {
+func fill(c *call, p []byte, read func([]byte) (int, error)) (int, error) {
 	return scratch.Lend(buffers, func(buf []byte) (n int, err error) {
 		for {
 			part := buf[:min(len(p)-n, len(buf))]

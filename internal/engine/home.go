@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/go-asyncio/asyncio/internal/coro"
 )
@@ -59,6 +60,20 @@ func (h *Home) Check(call string) {
 			h.loop = here
 		}
 	}
+}
+
+// Here is Check for a primitive that has to know its loop: it returns the caller's,
+// and panics if there is none.
+func (h *Home) Here(call string) *Loop {
+	if h.loop != nil && !h.loop.Closed() {
+		h.loop.Check(call)
+		return h.loop
+	}
+	l := Here()
+	if l == nil {
+		panic(fmt.Sprintf("asyncio: %s: %v", call, ErrWrongGoroutine))
+	}
+	return l
 }
 
 // On reports whether the caller is on the primitive's loop.

@@ -72,9 +72,7 @@ func (s *Selection) Case(index int) { s.index = int32(index) }
 
 // Line adds a branch in a line, where who is served gets something that is nobody
 // else's.
-func (s *Selection) Line(q *WaitQueue, what Waitable) {
-	s.add(branch{spot: spot{queue: q}, what: what})
-}
+func (s *Selection) Line(q *WaitQueue, what Waitable) { s.LineN(q, 0, what) }
 
 // LineN is Line for a task that wants n of something; see FirstWants.
 func (s *Selection) LineN(q *WaitQueue, n int, what Waitable) {

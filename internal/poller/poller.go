@@ -47,8 +47,8 @@ type Poller interface {
 	// Dial begins to connect; Socket.Connect tells how it ended.
 	Dial(network string, remote net.Addr, o *Options) (Socket, error)
 	// Adopt makes a stream socket of this poller of one that came from elsewhere: what Socket.Share has returned, an
-	// *os.File, or a net.Conn or net.Listener of package net. It must be a listening one, or a connected one, as the caller says. It is taken over,
-	// and closed as far as it is not needed; on error it stays as it is.
+	// *os.File, or a net.Conn or net.Listener of package net. It must be a listening one, or a connected one, as the caller
+	// says. It is taken over, and closed as far as it is not needed; on error it stays as it is.
 	Adopt(from io.Closer, listening bool, o *Options) (Socket, error)
 	// ListenPacket opens a socket for datagrams at an address, which holds no name that needs resolving.
 	ListenPacket(network, address string, o *Options) (PacketSocket, error)
