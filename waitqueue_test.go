@@ -52,6 +52,17 @@ func elsewhere(fn func()) {
 	<-done
 }
 
+// onAnotherLoop fails the test unless call, on another loop, returns an error which
+// says that what it uses belongs to this one.
+func onAnotherLoop(t *testing.T, call func(ctx context.Context) error) {
+	t.Helper()
+	var got error
+	run(t, func(ctx context.Context) error { got = call(ctx); return nil })
+	if got == nil || !strings.Contains(got.Error(), "another event loop") {
+		t.Errorf("on another loop: %v", got)
+	}
+}
+
 // allocates fails the test unless fn allocates want objects a call on average.
 func allocates(t *testing.T, what string, want float64, fn func()) {
 	t.Helper()
@@ -237,12 +248,7 @@ func TestWaitQueue_ofAnotherLoop_isRefused(t *testing.T) {
 		asyncio.Go(ctx, func(ctx context.Context) error { return q.Wait(ctx, why("x")) })
 		letWait(t, ctx)
 		elsewhere(func() {
-			run(t, func(ctx context.Context) error {
-				if err := q.Wait(ctx, why("x")); err == nil || !strings.Contains(err.Error(), "another event loop") {
-					t.Errorf("waiting in line with another loop's task: %v", err)
-				}
-				return nil
-			})
+			onAnotherLoop(t, func(ctx context.Context) error { return q.Wait(ctx, why("x")) })
 		})
 		if q.Wake(1) != 1 {
 			t.Error("the waiter is lost")

@@ -14,19 +14,12 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aiofile"
+	"github.com/go-asyncio/asyncio/internal/fairtest"
 )
 
 // callsUntilOthersRan repeats call, which never has to wait, until somebody else has had a turn, and returns how often.
-func callsUntilOthersRan(ctx context.Context, call func(i int)) (n int) {
-	ran := false
-	asyncio.Go(ctx, func(context.Context) error {
-		ran = true
-		return nil
-	})
-	for n < 1000 && !ran {
-		call(n)
-		n++
-	}
+func callsUntilOthersRan(ctx context.Context, call func(i int)) int {
+	n, _ := fairtest.Repeat(ctx, 1000, call)
 	return n
 }
 

@@ -14,21 +14,13 @@ import (
 
 	"github.com/go-asyncio/asyncio"
 	"github.com/go-asyncio/asyncio/aionet"
+	"github.com/go-asyncio/asyncio/internal/fairtest"
 )
 
 // letsOthersRun reports whether somebody else has a turn while call, which never has to wait, is repeated.
 func letsOthersRun(ctx context.Context, call func()) bool {
-	ran := false
-	asyncio.Go(ctx, func(context.Context) error {
-		ran = true
-		return nil
-	})
-	for range 100 {
-		if call(); ran {
-			return true
-		}
-	}
-	return false
+	_, ran := fairtest.Repeat(ctx, 100, func(int) { call() })
+	return ran
 }
 
 // instant is a call that never has to wait, however often it is repeated.
