@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -31,6 +32,19 @@ func untilEnded(ctx context.Context, pid int) error {
 	return err
 }
 
+// untilStreamsAreAwaited waits until the loop, too, has seen the process end, and waits for its output. It gives up after
+// a second or two.
+func untilStreamsAreAwaited(ctx context.Context, c *aioexec.Cmd) {
+	for range 1000 {
+		var tasks strings.Builder
+		asyncio.DumpTasks(&tasks, asyncio.RunningLoop(ctx))
+		if strings.Contains(tasks.String(), fmt.Sprintf("process %d waits for /bin/sh stdout", c.Process.Pid)) {
+			return
+		}
+		asyncio.Sleep(ctx, time.Millisecond)
+	}
+}
+
 func TestContext_endedWhenOnlyChildrenHoldTheStreams_theGroupIsEnded(t *testing.T) {
 	for name, script := range map[string]string{
 		"that listens":  "sleep 1000 & echo $!",
@@ -52,7 +66,7 @@ func TestContext_endedWhenOnlyChildrenHoldTheStreams_theGroupIsEnded(t *testing.
 				if err := untilEnded(ctx, c.Process.Pid); err != nil {
 					return err
 				}
-				asyncio.Sleep(ctx, time.Millisecond) // the loop sees it, too
+				untilStreamsAreAwaited(ctx, c)
 				cancel(enough)
 				if err := c.Wait(ctx); !errors.Is(err, enough) || status(t, c) != 0 {
 					t.Errorf("Wait = %v, %v", err, c)
